@@ -1,0 +1,32 @@
+#pragma once
+// Turns one rendition's packets into CMAF chunks (ISO/IEC 23000-19), each pushed as soon as it is
+// cut.
+//
+// Thread: every call on one thread, the caller's. Makes no threads.
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "media/cmaf_chunk.h"
+#include "media/encoded_packet.h"
+#include "media/sink.h"
+
+namespace millrace::packager {
+
+struct Options {
+  MediaTime part_target = std::chrono::milliseconds(200);  ///< A wish; see part_target_for().
+};
+
+/// One track in, one rendition out. `chunks` must outlive the returned sink. Packets before the
+/// first one that opens a segment are an error of the caller's.
+Result<std::unique_ptr<Sink<EncodedPacket>>> create(Options options, Sink<CmafChunk>& chunks);
+
+/// PART-TARGET of a track for the configured wish (design.md §5): k frames nearest the wish for a
+/// constant rate, rounded up to 10 µs.
+MediaTime part_target_for(const TrackInfo& track, MediaTime wish);
+
+/// RFC 6381 codec string of a track.
+std::string codec_string(const TrackInfo& track);
+
+}  // namespace millrace::packager
