@@ -1,0 +1,288 @@
+// One <video> playing one channel at a time with hls.js: start, live latency, quality, retries.
+// Emits `change` on itself; reads nothing of the page around the video.
+
+const kRetryDelaysMs = [1000, 2000, 4000, 8000];
+
+// What is tuned, and why:
+const kHlsConfig = {
+  // Parts and blocking reloads; without it hls.js plays three target durations (6 s) behind.
+  lowLatencyMode: true,
+  // The target is the playlist's PART-HOLD-BACK (three parts). hls.js adds a whole second for every
+  // stall, up to one target duration, and never takes it back: one hiccup would double the latency.
+  liveSyncOnStallIncrease: 0.1,
+  // A correction of the position goes to what is already buffered, never into a hole.
+  liveSyncMode: "buffered",
+  // hls.js speeds up only with more than 1 s of buffer, which a player 0.6 s behind never has.
+  // Its own control is off (1 = never faster); #steer() below does it from what the buffer holds.
+  maxLiveSyncPlaybackRate: 1,
+  // Further behind than four target durations it jumps to the live position.
+  liveMaxLatencyDurationCount: 4,
+  // Watched live, seldom rewound: 20 s behind are kept instead of everything since the start.
+  backBufferLength: 20,
+  // The live edge is the natural limit; this bounds memory where the window is long.
+  maxBufferLength: 10,
+  maxMaxBufferLength: 20,
+  // Start in the middle of the ladder's range rather than at its bottom: a wrong guess costs one
+  // switch, and the first segment shows whether it was right.
+  abrEwmaDefaultEstimate: 4e6,
+  // A stall shows after 1.25 s by default: longer than the whole buffer at this latency.
+  detectStallWithCurrentTimeMs: 500,
+};
+
+// Control of the latency by the playback rate. Faster than 1.08 is heard in music; slower than 0.94
+// in speech. Chromium keeps the pitch.
+const kSteerIntervalMs = 100;
+const kFastest = 1.08;
+const kSlowest = 0.94;
+const kTooFarSeconds = 2.5; // Beyond the target: jump, for catching up would take half a minute.
+const kThinBufferSeconds = 0.12;
+
+export class Player extends EventTarget {
+  #hls = null;
+  #video;
+  #channel = null;
+  #url = null;
+  #steerTimer = 0;
+  #retryTimer = 0;
+  #attempts = 0;
+  #mediaErrorAt = 0;
+  #message = "";
+  #state = "idle"; // idle, loading, playing, stalled, retrying, failed, ended
+  #choice = -1;
+  #stalls = 0;
+  #errors = [];
+  #rateBefore = 1;
+
+  constructor(video) {
+    super();
+    this.#video = video;
+    video.addEventListener("playing", () => this.#set("playing", ""));
+    video.addEventListener("waiting", () => this.#onWaiting());
+    video.addEventListener("ended", () => this.#set("ended", "The show has ended."));
+    this.#steerTimer = setInterval(() => this.#steer(), kSteerIntervalMs);
+  }
+
+  get channel() { return this.#channel; }
+  get hls() { return this.#hls; }
+
+  /** Everything a page, a test or a support request wants to know, as plain values. */
+  snapshot() {
+    const hls = this.#hls;
+    const quality = this.#video.getVideoPlaybackQuality?.();
+    const known = (value) => (Number.isFinite(value) ? value : null);
+    return {
+      channel: this.#channel,
+      state: this.#state,
+      message: this.#message,
+      latency: hls && hls.latency > 0 ? hls.latency : null,
+      targetLatency: known(hls?.targetLatency),
+      clockLatency: hls?.playingDate ? (Date.now() - hls.playingDate.getTime()) / 1000 : null,
+      buffer: this.#ahead(),
+      rate: this.#video.playbackRate,
+      time: this.#video.currentTime,
+      droppedFrames: quality?.droppedVideoFrames ?? 0,
+      totalFrames: quality?.totalVideoFrames ?? 0,
+      stalls: this.#stalls,
+      width: this.#video.videoWidth,
+      height: this.#video.videoHeight,
+      bandwidth: known(hls?.bandwidthEstimate),
+      choice: this.#choice,
+      playingLevel: hls ? hls.currentLevel : -1,
+      levels: this.levels(),
+      errors: [...this.#errors],
+    };
+  }
+
+  /** The rungs in the order of hls.js: { index, name, bitrate, width, height }. */
+  levels() {
+    return (this.#hls?.levels ?? []).map((level, index) => ({
+      index,
+      name: nameOf(level),
+      bitrate: level.bitrate,
+      width: level.width,
+      height: level.height,
+    }));
+  }
+
+  /** Plays a channel from its live edge; the same one again starts over. */
+  play(channel) {
+    this.#teardown();
+    this.#channel = channel;
+    this.#url = `/live/${encodeURIComponent(channel)}/index.m3u8`;
+    this.#attempts = 0;
+    this.#choice = -1;
+    this.#stalls = 0;
+    this.#errors = [];
+    this.#start();
+  }
+
+  /** Stops, and shows `message`. */
+  stop(message = "") {
+    this.#teardown();
+    this.#channel = null;
+    this.#set("idle", message);
+  }
+
+  /** A rung by its index; -1 leaves the choice to the measured bandwidth. */
+  choose(index) {
+    this.#choice = index;
+    // loadLevel changes what is fetched next and keeps what is buffered, so the switch is seamless
+    // and at most the buffer (half a second) late.
+    if (this.#hls) this.#hls.loadLevel = index;
+    this.#changed();
+  }
+
+  #start() {
+    const Hls = window.Hls;
+    this.#set("loading", "Loading …");
+    if (!Hls?.isSupported()) return this.#startNative();
+    const hls = new Hls(kHlsConfig);
+    this.#hls = hls;
+    hls.on(Hls.Events.MANIFEST_PARSED, () => {
+      if (this.#choice >= 0) hls.loadLevel = this.#choice;
+      this.#play();
+      this.#changed();
+    });
+    hls.on(Hls.Events.LEVELS_UPDATED, () => this.#changed());
+    hls.on(Hls.Events.LEVEL_SWITCHED, () => this.#changed());
+    hls.on(Hls.Events.FRAG_BUFFERED, () => { this.#attempts = 0; });
+    hls.on(Hls.Events.ERROR, (_, data) => this.#onError(data));
+    hls.loadSource(this.#url);
+    hls.attachMedia(this.#video);
+  }
+
+  /** Where there are no Media Source Extensions (iPhone) the system plays HLS by itself. */
+  #startNative() {
+    if (!this.#video.canPlayType("application/vnd.apple.mpegurl")) {
+      return this.#set("failed", "This browser cannot play live video: it has no Media Source Extensions.");
+    }
+    this.#video.onerror = () => this.#retry("The stream cannot be played.");
+    this.#video.src = this.#url;
+    this.#play();
+  }
+
+  #play() {
+    this.#video.play().catch((error) => {
+      if (error.name === "NotAllowedError") this.#set("idle", "Press play to start.");
+    });
+  }
+
+  #teardown() {
+    clearTimeout(this.#retryTimer);
+    this.#video.onerror = null;
+    this.#hls?.destroy();
+    this.#hls = null;
+    this.#video.removeAttribute("src");
+    this.#video.load();
+    this.#video.playbackRate = 1;
+  }
+
+  #onWaiting() {
+    if (this.#state !== "playing") return;
+    this.#stalls += 1;
+    this.#set("stalled", "Waiting for the stream …");
+  }
+
+  #onError(data) {
+    const Hls = window.Hls;
+    const status = data.response?.code ?? null;
+    this.#errors.push({ type: data.type, details: data.details, fatal: data.fatal, status,
+      reason: String(data.reason ?? data.error?.message ?? ""), at: Math.round(performance.now()) });
+    if (this.#errors.length > 100) this.#errors.shift();
+    this.#changed();
+    if (!data.fatal) return;
+    const codec = codecProblem(data, this.#hls);
+    if (codec) {
+      this.#teardown();
+      return this.#set("failed", codec);
+    }
+    const recent = performance.now() - this.#mediaErrorAt < 5000;
+    if (data.type === Hls.ErrorTypes.MEDIA_ERROR && !recent) {
+      this.#mediaErrorAt = performance.now();
+      return this.#hls.recoverMediaError();
+    }
+    this.#retry(inWords(data, status));
+  }
+
+  #retry(why) {
+    const delay = kRetryDelaysMs[Math.min(this.#attempts, kRetryDelaysMs.length - 1)];
+    this.#attempts += 1;
+    this.#teardown();
+    this.#set("retrying", `${why} Trying again in ${delay / 1000} s.`);
+    this.#retryTimer = setTimeout(() => this.#start(), delay);
+  }
+
+  /** Seconds playable from here on without a hole. */
+  #ahead() {
+    const { buffered, currentTime } = this.#video;
+    for (let i = 0; i < buffered.length; i += 1) {
+      if (buffered.start(i) <= currentTime + 0.05 && buffered.end(i) > currentTime) {
+        return buffered.end(i) - currentTime;
+      }
+    }
+    return 0;
+  }
+
+  #steer() {
+    const hls = this.#hls;
+    const video = this.#video;
+    if (!hls || video.paused || video.seeking || this.#state !== "playing") return;
+    const behind = hls.latency - hls.targetLatency;
+    if (!(hls.latency > 0) || !Number.isFinite(behind)) return;
+    const ahead = this.#ahead();
+    const position = hls.liveSyncPosition;
+    if (behind > kTooFarSeconds && position && position - video.currentTime < ahead) {
+      video.currentTime = position;
+      return;
+    }
+    let rate = this.#rateBefore;
+    if (ahead < kThinBufferSeconds) {
+      rate = kSlowest; // Stretch what is left rather than stall.
+    } else if (behind > 0.08 && ahead > 0.3) {
+      rate = Math.min(kFastest, 1 + behind * 0.2);
+    } else if (behind < 0.03 || ahead < 0.2) {
+      rate = 1;
+    }
+    rate = Math.round(rate * 100) / 100;
+    this.#rateBefore = rate;
+    if (video.playbackRate !== rate) video.playbackRate = rate;
+  }
+
+  #set(state, message) {
+    this.#state = state;
+    this.#message = message;
+    this.#changed();
+  }
+
+  #changed() { this.dispatchEvent(new Event("change")); }
+}
+
+function nameOf(level) {
+  const path = /\/([^/]+)\/[^/]*\.m3u8/.exec(level.url?.[0] ?? level.uri ?? "");
+  return path ? decodeURIComponent(path[1]) : level.name || (level.height ? `${level.height}p` : "audio");
+}
+
+function codecProblem(data, hls) {
+  const details = window.Hls.ErrorDetails;
+  if (![details.MANIFEST_INCOMPATIBLE_CODECS_ERROR, details.BUFFER_ADD_CODEC_ERROR,
+        details.BUFFER_INCOMPATIBLE_CODECS_ERROR].includes(data.details)) {
+    return "";
+  }
+  const codecs = new Set();
+  for (const level of hls?.levels?.length ? hls.levels : data.levels ?? []) {
+    for (const codec of [level.videoCodec, level.audioCodec]) {
+      if (codec && !window.MediaSource?.isTypeSupported(`video/mp4; codecs="${codec}"`)) codecs.add(codec);
+    }
+  }
+  const list = [...codecs].join(", ");
+  return `This browser cannot decode the channel${list ? `: no support for ${list}` : ""}. Try another browser.`;
+}
+
+function inWords(data, status) {
+  if (status === 404) return "The channel is not live.";
+  if (status === 503) return "The channel has paused.";
+  if (status >= 400) return `The server answered ${status}.`;
+  if (data.type === window.Hls.ErrorTypes.NETWORK_ERROR) return "The server cannot be reached.";
+  if (data.type === window.Hls.ErrorTypes.MEDIA_ERROR) return "The picture could not be decoded.";
+  return `The player failed (${data.details}).`;
+}
