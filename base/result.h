@@ -92,7 +92,7 @@ inline Status ok() {
 #define MILLRACE_JOIN(a, b) MILLRACE_JOIN_INNER(a, b)
 #define RETURN_IF_ERROR(expression)                                                           \
   do {                                                                                        \
-    if (auto status_ = (expression); !status_.has_value()) return std::move(status_).error(); \
+    if (auto failed_ = (expression); !failed_.has_value()) return std::move(failed_).error(); \
   } while (false)
 #define ASSIGN_OR_RETURN(declaration, expression) \
   ASSIGN_OR_RETURN_INNER(MILLRACE_JOIN(result_, __LINE__), declaration, expression)

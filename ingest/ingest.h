@@ -112,6 +112,7 @@ Result<std::unique_ptr<Listener>> create_rtmp_listener(RtmpOptions options,
 struct PullOptions {
   /// A GStreamer pipeline whose appsinks are named "video" (H.264, avc, au) and "audio" (raw AAC).
   std::string pipeline;
+  std::string channel;  ///< For metrics and the log.
 };
 
 /// Starts the pipeline; its packets are pushed into the feed on `loop` by way of one bounded queue.
@@ -129,6 +130,7 @@ PullOptions demo_source();
 struct TimelineOptions {
   std::string channel;  ///< For metrics and the log.
   MediaTime segment_target = std::chrono::seconds(2);
+  MediaTime part_target = std::chrono::milliseconds(200);  ///< A hole longer than a part is a jump.
   /// The first segment's number; from the wall clock where no state says more.
   SegmentNumber first_segment = 0;
   /// A promise remembered from an earlier show; zero: none.
@@ -142,10 +144,19 @@ struct SegmentStart {
   bool starts_discontinuity = false;
 };
 
+/// The tracks of the source that is about to be heard; either may be null, not both.
+struct SourceTracks {
+  std::shared_ptr<const TrackInfo> video;
+  std::shared_ptr<const TrackInfo> audio;
+};
+
 /// What a timeline tells its channel. Calls come from inside Timeline's, on the channel's loop.
 class TimelineEvents {
  public:
   virtual ~TimelineEvents() = default;
+  /// Before the first packet of a source, and whenever its tracks change: what follows begins with
+  /// a segment, and with a discontinuity unless it is the channel's first.
+  virtual void on_tracks(const SourceTracks& tracks) = 0;
   /// The longest segment from now on, in whole seconds (EXT-X-TARGETDURATION); once per channel.
   virtual void on_target_duration(MediaTime target) = 0;
   /// Before the first packet of the segment is pushed, in any track.

@@ -1,0 +1,90 @@
+#include "ingest/timeline/audio_clock.h"
+
+#include <utility>
+
+namespace millrace::ingest {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Where a source's stamps leave its samples' grid by more than this, sound and picture would part
+// visibly (lip sync is noticed from about 45 ms on).
+constexpr MediaTime kLargestDeviation = 40ms;
+// A longer hole is not filled: the packet after it says follows_gap.
+constexpr MediaTime kLongestFill = 1s;
+
+class BitWriter {
+ public:
+  void put(unsigned value, int bits) {
+    for (int i = bits - 1; i >= 0; --i) {
+      if (used_ % 8 == 0) bytes_.push_back(0);
+      if ((value >> i) & 1u)
+        bytes_.back() = static_cast<std::uint8_t>(bytes_.back() | (0x80u >> (used_ % 8)));
+      ++used_;
+    }
+  }
+  const std::vector<std::uint8_t>& bytes() const { return bytes_; }
+
+ private:
+  std::vector<std::uint8_t> bytes_;
+  int used_ = 0;
+};
+
+// individual_channel_stream() without any spectrum: max_sfb is 0, so no section, scale factor or
+// coefficient follows.
+void put_empty_channel_stream(BitWriter& bits) {
+  bits.put(0, 8);  // global_gain
+  bits.put(0, 1);  // ics_reserved_bit
+  bits.put(0, 2);  // window_sequence: ONLY_LONG_SEQUENCE
+  bits.put(0, 1);  // window_shape
+  bits.put(0, 6);  // max_sfb
+  bits.put(0, 1);  // predictor_data_present
+  bits.put(0, 3);  // pulse, TNS and gain control data: none
+}
+
+}  // namespace
+
+Bytes silent_aac_frame(int channels) {
+  if (channels < 1 || channels > 2) return {};
+  BitWriter bits;
+  bits.put(channels == 1 ? 0 : 1, 3);  // ID_SCE or ID_CPE
+  bits.put(0, 4);                      // element_instance_tag
+  if (channels == 2) bits.put(0, 1);   // common_window
+  for (int channel = 0; channel < channels; ++channel) put_empty_channel_stream(bits);
+  bits.put(7, 3);  // ID_END
+  return Bytes::copy_of(bits.bytes());
+}
+
+AudioClock::AudioClock(const TrackInfo& track)
+    : rate_{track.audio.sample_rate, track.audio.samples_per_frame},
+      silence_(silent_aac_frame(track.audio.channels)) {}
+
+void AudioClock::place(EncodedPacket packet, std::vector<EncodedPacket>& placed) {
+  if (!grid_) grid_ = FrameGrid(packet.pts, rate_);
+  const MediaTime deviation = packet.pts - grid_->time_of(next_slot_);
+  if (deviation < -kLargestDeviation) {
+    ++dropped_frames_;
+    return;
+  }
+  if (deviation > kLargestDeviation) {
+    const std::int64_t missing = grid_->nearest_slot(packet.pts) - next_slot_;
+    if (deviation > kLongestFill || silence_.empty()) {
+      packet.follows_gap = true;
+      next_slot_ += missing;
+    }
+    for (const std::int64_t end = grid_->nearest_slot(packet.pts); next_slot_ < end; ++next_slot_) {
+      EncodedPacket silent = packet;
+      silent.payload = silence_;
+      silent.pts = silent.dts = grid_->time_of(next_slot_);
+      silent.duration = grid_->time_of(next_slot_ + 1) - silent.dts;
+      placed.push_back(std::move(silent));
+      ++filled_frames_;
+    }
+  }
+  packet.pts = packet.dts = grid_->time_of(next_slot_);
+  packet.duration = grid_->time_of(++next_slot_) - packet.dts;
+  packet.is_key_frame = true;
+  placed.push_back(std::move(packet));
+}
+
+}  // namespace millrace::ingest

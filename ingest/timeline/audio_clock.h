@@ -1,0 +1,36 @@
+#pragma once
+// Puts one source's audio packets on the exact grid of their samples, with holes filled.
+//
+// The caller's thread. Times in and out are on the channel's clock.
+#include <optional>
+#include <vector>
+
+#include "ingest/timeline/frame_grid.h"
+#include "media/encoded_packet.h"
+
+namespace millrace::ingest {
+
+/// One frame of AAC-LC silence for one or two channels (ISO/IEC 14496-3 4.4.2.1); empty for more.
+Bytes silent_aac_frame(int channels);
+
+class AudioClock {
+ public:
+  explicit AudioClock(const TrackInfo& track);
+
+  /// Appends the packet to `placed`, contiguous with what came before, after as many silent frames
+  /// as the source left out (up to 1 s); nothing when the packet lies behind what was placed.
+  void place(EncodedPacket packet, std::vector<EncodedPacket>& placed);
+
+  int filled_frames() const { return filled_frames_; }
+  int dropped_frames() const { return dropped_frames_; }
+
+ private:
+  Rational rate_;
+  Bytes silence_;
+  std::optional<FrameGrid> grid_;
+  std::int64_t next_slot_ = 0;
+  int filled_frames_ = 0;
+  int dropped_frames_ = 0;
+};
+
+}  // namespace millrace::ingest

@@ -1,0 +1,61 @@
+#include "ingest/timeline/video_clock.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace millrace::ingest {
+
+using namespace std::chrono_literals;
+
+// A source that runs behind its own grid by this much does not have that rate (any more).
+constexpr MediaTime kLargestBackwardStep = 250ms;
+
+bool VideoClock::is_jump(MediaTime dts) const {
+  if (held_) return dts <= held_->dts - kLargestBackwardStep || dts - held_->dts > longest_hole_;
+  if (!end_) return false;
+  const MediaTime frame = grid_ ? grid_->slot_duration() : last_duration_;
+  // Half a frame of grace: the times are rounded.
+  return dts + frame - *end_ > longest_hole_ + frame / 2 || *end_ - dts > kLargestBackwardStep;
+}
+
+std::optional<EncodedPacket> VideoClock::place(EncodedPacket packet) {
+  if (grid_) return place_on_grid(std::move(packet));
+  std::optional<EncodedPacket> complete;
+  if (held_) {
+    // Two pictures at one time, or backwards: the later one follows by the least that can be said.
+    packet.dts = std::max(packet.dts, held_->dts + 1ms);
+    packet.pts = std::max(packet.pts, packet.dts);
+    held_->duration = packet.dts - held_->dts;
+    last_duration_ = held_->duration;
+    end_ = packet.dts;
+    complete = std::move(held_);
+  }
+  held_ = std::move(packet);
+  return complete;
+}
+
+EncodedPacket VideoClock::place_on_grid(EncodedPacket packet) {
+  const std::int64_t wanted = grid_->nearest_slot(packet.dts);
+  if (!end_) {
+    next_slot_ = wanted;
+    end_ = grid_->time_of(wanted);
+  }
+  const std::int64_t slot = std::max(wanted, next_slot_);
+  skipped_frames_ += static_cast<int>(slot - next_slot_);
+  const std::int64_t presented = std::max(grid_->nearest_slot(packet.pts), slot);
+  packet.dts = *end_;
+  packet.pts = grid_->time_of(presented);
+  end_ = grid_->time_of(slot + 1);
+  packet.duration = *end_ - packet.dts;
+  next_slot_ = slot + 1;
+  return packet;
+}
+
+std::optional<EncodedPacket> VideoClock::flush() {
+  if (!held_) return std::nullopt;
+  held_->duration = last_duration_;
+  end_ = held_->dts + held_->duration;
+  return std::exchange(held_, std::nullopt);
+}
+
+}  // namespace millrace::ingest
