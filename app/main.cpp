@@ -1,1 +1,40 @@
-int main() { return 0; }
+// millrace: the server, and its small commands.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <variant>
+
+#include "app/options.h"
+#include "app/server.h"
+#include "base/log.h"
+
+namespace {
+
+using namespace millrace;
+using namespace millrace::app;
+
+int leave(const Exit& exit) {
+  fmt::print(exit.exit_code == kExitOk ? stdout : stderr, "{}", exit.text);
+  return exit.exit_code;
+}
+
+int serve(const Serve& command) {
+  const auto config = load_config(command.sources);
+  if (!config.has_value()) return leave({kExitMistake, config.error().message + "\n"});
+  log::set_level(config.value().log.level);
+  std::error_code error;
+  const auto executable = std::filesystem::read_symlink("/proc/self/exe", error);
+  return run_server(config.value(), {.is_demo = command.sources.is_demo,
+                                     .executable_folder = executable.parent_path().string()});
+}
+
+}  // namespace
+
+int main(int argument_count, char** arguments) {
+  const Command command = parse_options(argument_count, arguments);
+  if (const auto* const asked = std::get_if<Serve>(&command)) return serve(*asked);
+  if (const auto* const asked = std::get_if<CheckConfig>(&command))
+    return leave(check_config(*asked));
+  return leave(std::get<Exit>(command));
+}

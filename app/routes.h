@@ -1,0 +1,34 @@
+#pragma once
+// Who answers which path: the public port and the operator's.
+//
+// Thread: the exchanges' loops.
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "app/channels.h"
+#include "base/metrics.h"
+#include "hls/hls.h"
+#include "net/http_server.h"
+
+namespace millrace::app {
+
+/// Everything outlives the handlers made of it.
+struct RouteContext {
+  const Config& config;
+  const Clock& clock;
+  Metrics& metrics;
+  hls::Origin& origin;
+  const Channels& channels;
+  const std::atomic<bool>& is_ready;
+};
+
+/// Viewers' port: /, /live/…, /api/v1/channels (what the page shows), /healthz, /readyz and, with
+/// http.metrics, /metrics.
+net::HttpHandler public_routes(const RouteContext& context);
+
+/// The operator's port: /metrics, /api/v1/channels with the publishers' addresses, /healthz,
+/// /readyz.
+net::HttpHandler operator_routes(const RouteContext& context);
+
+}  // namespace millrace::app

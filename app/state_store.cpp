@@ -1,0 +1,119 @@
+#include "app/state_store.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "base/log.h"
+
+namespace millrace::app {
+namespace {
+
+std::string to_line(const std::string& channel, const ChannelState& state) {
+  return fmt::format(
+      "{} {} {} {}\n", channel, state.next_segment, state.discontinuity_sequence,
+      std::chrono::duration_cast<std::chrono::seconds>(state.promised_target).count());
+}
+
+}  // namespace
+
+StateStore::StateStore(std::string path, Metrics& metrics)
+    : path_(std::move(path)),
+      write_errors_(metrics.counter("millrace_state_write_errors_total",
+                                    "Records of segment numbers that the disk did not take.")) {}
+
+Result<std::unique_ptr<StateStore>> StateStore::open(std::string path, Metrics& metrics) {
+  std::unique_ptr<StateStore> store(new StateStore(std::move(path), metrics));
+  if (!store->path_.empty()) {
+    RETURN_IF_ERROR(store->load_and_rewrite());
+    store->writer_ =
+        std::jthread([&store = *store](std::stop_token stop) { store.write_queued(stop); });
+  }
+  return store;
+}
+
+StateStore::~StateStore() {
+  if (writer_.joinable()) {
+    writer_.request_stop();
+    writer_.join();
+  }
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+Status StateStore::load_and_rewrite() {
+  std::ifstream file(path_);
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream fields(line);
+    std::string channel;
+    ChannelState state;
+    std::int64_t seconds = 0;
+    if (!(fields >> channel >> state.next_segment >> state.discontinuity_sequence >> seconds)) {
+      log::warning("app", "state file has a line that cannot be read path={} line={}", path_, line);
+      continue;
+    }
+    state.promised_target = std::chrono::seconds(seconds);
+    loaded_[channel] = state;
+  }
+  file.close();
+  // The new file replaces the old one only when it is whole.
+  const std::string fresh = path_ + ".new";
+  std::string lines;
+  for (const auto& [channel, state] : loaded_) lines += to_line(channel, state);
+  descriptor_ = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
+  if (descriptor_ < 0 || !append(lines) || ::rename(fresh.c_str(), path_.c_str()) != 0)
+    return Error{ErrorCode::kSystem,
+                 fmt::format("hls.state: cannot write {}: {}", path_, std::strerror(errno))};
+  return ok();
+}
+
+const ChannelState* StateStore::find(const std::string& channel) const {
+  const auto found = loaded_.find(channel);
+  return found == loaded_.end() ? nullptr : &found->second;
+}
+
+void StateStore::record(const std::string& channel, const ChannelState& state) {
+  if (path_.empty()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    queued_[channel] = state;
+  }
+  wake_.notify_one();
+}
+
+void StateStore::write_queued(std::stop_token stop) {
+  while (true) {
+    std::map<std::string, ChannelState> batch;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, stop, [this] { return !queued_.empty(); });
+      batch.swap(queued_);
+    }
+    if (batch.empty()) return;  // Asked to stop, and all is written.
+    std::string lines;
+    for (const auto& [channel, state] : batch) lines += to_line(channel, state);
+    if (!append(lines)) {
+      write_errors_.increment();
+      log::error("app", "cannot record segment numbers path={} error={}", path_,
+                 std::strerror(errno));
+    }
+  }
+}
+
+bool StateStore::append(const std::string& lines) {
+  std::size_t written = 0;
+  while (written < lines.size()) {
+    const auto result = ::write(descriptor_, lines.data() + written, lines.size() - written);
+    if (result < 0 && errno == EINTR) continue;
+    if (result <= 0) return false;
+    written += static_cast<std::size_t>(result);
+  }
+  return ::fdatasync(descriptor_) == 0 ||
+         errno == EINVAL;  // EINVAL: not a disk (a pipe, /dev/null).
+}
+
+}  // namespace millrace::app
