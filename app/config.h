@@ -104,7 +104,4 @@ Result<Config> parse_config(std::string_view yaml, const ConfigSources& sources)
 /// [a-z0-9][a-z0-9_-]{0,63}
 bool is_channel_name(std::string_view text);
 
-/// The tables of docs/configuration.md, made from the same rows that the parser reads by.
-std::string configuration_reference();
-
 }  // namespace millrace::app

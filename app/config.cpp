@@ -1,0 +1,95 @@
+#include "app/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "app/config_checks.h"
+#include "app/config_reader.h"
+#include "app/mistakes.h"
+
+namespace millrace::app {
+namespace {
+
+constexpr std::size_t kMaxChannelNameBytes = 64;
+
+bool is_lower_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+Config defaults(const ConfigSources& sources) {
+  Config config;
+  if (sources.is_demo) {
+    config.auth.open = true;
+    config.http.metrics = true;
+  }
+  return config;
+}
+
+Result<std::string> read_file(const std::string& path) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string content{std::istreambuf_iterator<char>(file), {}};
+  if (!file.is_open() || file.bad())
+    return Error{ErrorCode::kSystem,
+                 fmt::format("{}: cannot be read ({}): check --config", path,
+                             errno != 0 ? std::strerror(errno) : "no such file")};
+  return content;
+}
+
+}  // namespace
+
+Config::Config() {
+  http.server.listen = {"0.0.0.0:8080"};
+  http.server.config_key = "http.listen";
+  api.listen = {"127.0.0.1:9464"};
+  api.config_key = "api.listen";
+  rtmp.listen = {"0.0.0.0:1935"};
+  const transcode::RungTemplate source{.name = "source", .passthrough = true};
+  ladder["default"] = {source,
+                       {.name = "720p", .height = 720, .bits_per_second = 2'800'000},
+                       {.name = "480p", .height = 480, .bits_per_second = 1'200'000},
+                       {.name = "360p", .height = 360, .bits_per_second = 700'000}};
+  ladder["source-only"] = {source};
+}
+
+const Ladder& Config::ladder_of(const std::string& channel) const {
+  const auto found = channels.find(channel);
+  return ladder.at(found == channels.end() ? "default" : found->second.ladder);
+}
+
+std::chrono::milliseconds Config::grace_of(const std::string& channel) const {
+  const auto found = channels.find(channel);
+  return found == channels.end() ? limits.grace : found->second.grace.value_or(limits.grace);
+}
+
+Result<Config> load_config(const ConfigSources& sources) {
+  if (!sources.file) return parse_config("", sources);
+  ASSIGN_OR_RETURN(const std::string content, read_file(*sources.file));
+  return parse_config(content, sources);
+}
+
+Result<Config> parse_config(std::string_view yaml, const ConfigSources& sources) {
+  Config config = defaults(sources);
+  Mistakes mistakes;
+  mistakes.set_source(sources.file.value_or("configuration"), /*has_lines=*/true);
+  read_yaml(yaml, config, mistakes);
+  if (sources.is_open) config.auth.open = true;
+  mistakes.set_source("--set", /*has_lines=*/false);
+  for (const auto& assignment : sources.overrides) read_override(assignment, config, mistakes);
+  check_config(config, mistakes);
+  if (!mistakes.empty()) return mistakes.error();
+  return config;
+}
+
+bool is_channel_name(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxChannelNameBytes && is_lower_or_digit(text.front()) &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return is_lower_or_digit(c) || c == '_' || c == '-'; });
+}
+
+}  // namespace millrace::app

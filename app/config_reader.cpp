@@ -1,0 +1,262 @@
+#include "app/config_reader.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <unordered_set>
+
+#include "app/config_keys.h"
+
+namespace millrace::app {
+namespace {
+
+/// Room for 100,000 channels; the tree of a larger file would take gigabytes.
+constexpr std::size_t kMaxYamlBytes = 16 * 1024 * 1024;
+/// A template is a handful of sizes; each is an encoder per channel.
+constexpr std::size_t kMaxRungs = 16;
+/// Sections that other versions of millrace have.
+constexpr std::array<std::string_view, 5> kOtherSections{"archive", "push", "restream", "srt",
+                                                         "webhooks"};
+
+int line_of(const YAML::Node& node) {
+  return node.Mark().line;
+}
+
+std::string joined(const std::string& prefix, const std::string& name) {
+  return prefix.empty() ? name : prefix + "." + name;
+}
+
+class Reader {
+ public:
+  Reader(Config& config, Mistakes& mistakes) : config_(config), mistakes_(mistakes) {}
+
+  void read_top(const YAML::Node& node) {
+    for_each_entry(node, "",
+                   [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+                     if (name == "channels") return read_channels(value);
+                     if (name == "ladder") return read_ladders(value);
+                     read_section(name, key, value);
+                   });
+  }
+
+ private:
+  /// A mapping's entries, once each; nothing at all counts as an empty mapping, so that a section
+  /// may be commented out line by line.
+  template <typename Visit>
+  void for_each_entry(const YAML::Node& node, const std::string& path, Visit visit) {
+    if (node.IsNull()) return;
+    if (!node.IsMap())
+      return mistakes_.add(line_of(node), path, "must be a mapping of keys to values");
+    std::unordered_set<std::string> seen;
+    for (const auto& entry : node) {
+      const YAML::Node key = entry.first;
+      if (!key.IsScalar()) {
+        mistakes_.add(line_of(key), path, "a key must be plain text");
+        continue;
+      }
+      const std::string& name = key.Scalar();
+      if (!seen.insert(name).second)
+        mistakes_.add(line_of(key), joined(path, name), "is there twice: remove one");
+      else
+        visit(name, key, entry.second);
+    }
+  }
+
+  void read_section(const std::string& section, const YAML::Node& key, const YAML::Node& value) {
+    const auto keys = config_keys();
+    const std::string prefix = section + ".";
+    const bool is_known = std::any_of(keys.begin(), keys.end(), [&](const ConfigKey<Config>& row) {
+      return row.path.starts_with(prefix);
+    });
+    if (is_known) return read_keys(keys, prefix, value, section, config_);
+    if (std::find(kOtherSections.begin(), kOtherSections.end(), section) != kOtherSections.end())
+      return mistakes_.add(line_of(key), section, "this version has no such section: remove it");
+    mistakes_.add(line_of(key), shown(section), "unknown key; known here: " + section_names());
+  }
+
+  /// Every entry of `node` by the row `row_prefix` + name.
+  template <typename Owner>
+  void read_keys(std::span<const ConfigKey<Owner>> rows, const std::string& row_prefix,
+                 const YAML::Node& node, const std::string& path, Owner& owner) {
+    for_each_entry(
+        node, path, [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+          const auto row = std::find_if(rows.begin(), rows.end(), [&](const ConfigKey<Owner>& r) {
+            return r.path == row_prefix + name;
+          });
+          if (row == rows.end())
+            return mistakes_.add(line_of(key), joined(path, shown(name)),
+                                 "unknown key; known here: " + names_of(rows, row_prefix));
+          const std::string key_path = joined(path, name);
+          mistakes_.note(key_path, line_of(key));
+          if (auto read = is_list(row->rule.kind) ? read_list(row->rule, value, key_path)
+                                                  : read_scalar(row->rule, value, key_path))
+            row->set(owner, *read);
+        });
+  }
+
+  std::optional<Value> read_scalar(const ValueRule& rule, const YAML::Node& node,
+                                   const std::string& path) {
+    if (node.IsScalar()) {
+      auto value = parse_value(rule, node.Scalar());
+      if (value.has_value()) return std::move(value).value();
+      mistakes_.add(line_of(node), path, value.error().message);
+    } else {
+      mistakes_.add(
+          line_of(node), path,
+          fmt::format("{}: write {}", node.IsNull() ? "has no value" : "must be one value",
+                      remedy_for(rule.kind)));
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Value> read_list(const ValueRule& rule, const YAML::Node& node,
+                                 const std::string& path) {
+    if (!node.IsSequence()) {
+      mistakes_.add(line_of(node), path,
+                    fmt::format("must be a list: write {}", remedy_for(rule.kind)));
+      return std::nullopt;
+    }
+    const auto size = static_cast<std::int64_t>(node.size());
+    if (size < rule.bounds.least || size > rule.bounds.most) {
+      mistakes_.add(line_of(node), path,
+                    fmt::format("has {} entries: write {}", size, print_bounds(rule)));
+      return std::nullopt;
+    }
+    std::vector<std::string> list;
+    for (const auto& entry : node)
+      if (auto text = read_scalar(rule, entry, path)) list.push_back(std::get<std::string>(*text));
+    if (list.size() != node.size()) return std::nullopt;
+    return Value(std::move(list));
+  }
+
+  void read_channels(const YAML::Node& node) {
+    for_each_entry(node, "channels",
+                   [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+                     if (!is_name(name, key, "channels")) return;
+                     const std::string path = joined("channels", name);
+                     mistakes_.note(path, line_of(key));
+                     read_keys(channel_keys(), "", value, path, config_.channels[name]);
+                   });
+  }
+
+  void read_ladders(const YAML::Node& node) {
+    for_each_entry(node, "ladder",
+                   [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+                     if (!is_name(name, key, "ladder")) return;
+                     const std::string path = joined("ladder", name);
+                     mistakes_.note(path, line_of(key));
+                     if (!value.IsSequence() || value.size() == 0 || value.size() > kMaxRungs)
+                       return mistakes_.add(line_of(value), path,
+                                            fmt::format("must be a list of 1 to {} rungs, such as "
+                                                        "[{{name: source, passthrough: true}}]",
+                                                        kMaxRungs));
+                     Ladder ladder;
+                     for (const auto& rung : value) {
+                       // Counted from 0, as the checks do that come later.
+                       const std::string rung_path = fmt::format("{}[{}]", path, ladder.size());
+                       mistakes_.note(rung_path, line_of(rung));
+                       if (!rung.IsMap())
+                         mistakes_.add(line_of(rung), rung_path, "must be a mapping");
+                       ladder.emplace_back();
+                       if (rung.IsMap()) read_keys(rung_keys(), "", rung, rung_path, ladder.back());
+                     }
+                     config_.ladder[name] = std::move(ladder);
+                   });
+  }
+
+  bool is_name(const std::string& name, const YAML::Node& key, const std::string& path) {
+    const auto parsed = parse_value({ValueKind::kName}, name);
+    if (!parsed.has_value()) mistakes_.add(line_of(key), path, parsed.error().message);
+    return parsed.has_value();
+  }
+
+  static std::string shown(const std::string& name) {
+    const std::string quoted = quote(name);
+    return quoted == "'" + name + "'" ? name : quoted;
+  }
+
+  template <typename Owner>
+  static std::string names_of(std::span<const ConfigKey<Owner>> rows, const std::string& prefix) {
+    std::string names;
+    for (const auto& row : rows)
+      if (row.path.starts_with(prefix))
+        names += (names.empty() ? "" : ", ") + std::string(row.path.substr(prefix.size()));
+    return names;
+  }
+
+  static std::string section_names() {
+    std::vector<std::string> names{"channels", "ladder"};
+    for (const auto& row : config_keys()) {
+      names.emplace_back(row.path.substr(0, row.path.find('.')));
+    }
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+    return fmt::format("{}", fmt::join(names, ", "));
+  }
+
+  Config& config_;
+  Mistakes& mistakes_;
+};
+
+/// The one document in the text; an empty one is null.
+std::optional<YAML::Node> parse_document(std::string_view text, const std::string& path,
+                                         Mistakes& mistakes) {
+  if (text.size() > kMaxYamlBytes) {
+    mistakes.add(-1, path, fmt::format("is longer than {} bytes", kMaxYamlBytes));
+    return std::nullopt;
+  }
+  try {
+    const auto documents = YAML::LoadAll(std::string(text));
+    if (documents.size() > 1) {
+      mistakes.add(line_of(documents[1]), path, "holds a second document: keep one");
+      return std::nullopt;
+    }
+    return documents.empty() ? YAML::Node() : documents.front();
+  } catch (const YAML::Exception& error) {
+    // Some of its messages quote what they stumbled on, which may be a publishing key.
+    mistakes.add(error.mark.line, path,
+                 fmt::format("is not valid YAML at column {}: check brackets, quotes and "
+                             "indentation",
+                             error.mark.column + 1));
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+void read_yaml(std::string_view text, Config& config, Mistakes& mistakes) {
+  if (const auto document = parse_document(text, "", mistakes)) {
+    try {
+      Reader(config, mistakes).read_top(*document);
+    } catch (const YAML::Exception& error) {
+      mistakes.add(error.mark.line, "", "cannot be read as YAML");
+    }
+  }
+}
+
+void read_override(std::string_view assignment, Config& config, Mistakes& mistakes) {
+  const auto equals = assignment.find('=');
+  if (equals == std::string_view::npos || equals == 0)
+    return mistakes.add(-1, "", "write KEY=VALUE, such as packager.part=500ms");
+  std::string path(assignment.substr(0, equals));
+  const auto value = parse_document(assignment.substr(equals + 1), path, mistakes);
+  if (!value) return;
+  try {
+    // channels.shop.grace=5s is the document {channels: {shop: {grace: 5s}}}.
+    YAML::Node document = *value;
+    for (auto dot = path.rfind('.'); !path.empty(); dot = path.rfind('.')) {
+      YAML::Node parent(YAML::NodeType::Map);
+      parent.force_insert(path.substr(dot == std::string::npos ? 0 : dot + 1), document);
+      document = parent;
+      path.resize(dot == std::string::npos ? 0 : dot);
+    }
+    Reader(config, mistakes).read_top(document);
+  } catch (const YAML::Exception&) {
+    mistakes.add(-1, path, "cannot be read as YAML");
+  }
+}
+
+}  // namespace millrace::app
