@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/console/console_assets.h"
+#include "app/version.h"
 
 namespace millrace::app {
 namespace {
@@ -86,7 +87,7 @@ std::string describe_channels(const RouteContext& context, Audience audience) {
     }
     channels.push_back(std::move(json));
   }
-  return nlohmann::json{{"version", MILLRACE_VERSION},
+  return nlohmann::json{{"version", kVersion},
                         {"now", iso_time(context.clock.wall_now())},
                         {"channels", std::move(channels)}}
       .dump();

@@ -16,6 +16,7 @@
 #include "app/options.h"
 #include "app/routes.h"
 #include "app/state_store.h"
+#include "app/version.h"
 #include "base/log.h"
 
 namespace millrace::app {
@@ -113,7 +114,7 @@ int run_server(const Config& config, const ServerOptions& options) {
 
   const SystemClock clock;
   Metrics metrics;
-  metrics.gauge("millrace_build_info", "The running version.", {{"version", MILLRACE_VERSION}})
+  metrics.gauge("millrace_build_info", "The running version.", {{"version", std::string(kVersion)}})
       .set(1);
   auto state = StateStore::open(config.hls.state_file, metrics);
   if (!state.has_value()) {
@@ -156,7 +157,7 @@ int run_server(const Config& config, const ServerOptions& options) {
       log::error("app", "no demo channel error={}", started.error().message);
   }
   is_ready = true;
-  log::info("app", "serving version={} loops={}", MILLRACE_VERSION, loops.size());
+  log::info("app", "serving version={} loops={}", kVersion, loops.size());
   if (options.is_demo) print_addresses(config, listeners.value());
 
   const int signal = wait_for_signal(signals);

@@ -314,7 +314,7 @@ Status ChannelTimeline::run_video(SourcePacket source) {
       return ok();
     }
     video_waits_for_key_frame_ = false;
-    composition_delay_ = packet.pts - packet.dts;
+    composition_delay_.reset();
     if (video_is_silent_) {
       // The picture is back: its segments listed as gaps end here.
       video_is_silent_ = false;
@@ -336,8 +336,9 @@ Status ChannelTimeline::run_video(SourcePacket source) {
 }
 
 Status ChannelTimeline::emit_video(EncodedPacket packet) {
+  if (!composition_delay_) composition_delay_ = packet.pts - packet.dts;  // Of a key frame.
   const auto segment =
-      segmenter_.on_frame(packet.dts + composition_delay_, packet.duration, packet.is_key_frame);
+      segmenter_.on_frame(packet.dts + *composition_delay_, packet.duration, packet.is_key_frame);
   tell_target();
   if (segment) {
     announce_segment(*segment);

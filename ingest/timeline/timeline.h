@@ -88,7 +88,7 @@ class ChannelTimeline final : public Timeline {
   int counted_audio_drops_ = 0;
   bool video_waits_for_key_frame_ = true;
   bool video_is_silent_ = false;  ///< Video stopped; segments go on by audio.
-  MediaTime composition_delay_{};
+  std::optional<MediaTime> composition_delay_;
   std::optional<MediaTime> newest_video_dts_;
   std::chrono::steady_clock::time_point last_video_at_;
 

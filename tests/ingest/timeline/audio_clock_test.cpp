@@ -1,0 +1,78 @@
+#include "ingest/timeline/audio_clock.h"
+
+#include <catch2/catch.hpp>
+
+using namespace std::chrono_literals;
+using namespace millrace;
+using millrace::ingest::AudioClock;
+using millrace::ingest::silent_aac_frame;
+
+namespace {
+
+TrackInfo aac(int channels = 2) {
+  TrackInfo track;
+  track.kind = MediaKind::kAudio;
+  track.codec = Codec::kAac;
+  track.audio = {.sample_rate = 48000, .channels = channels, .samples_per_frame = 1024};
+  return track;
+}
+
+std::vector<EncodedPacket> place(AudioClock& clock, MediaTime pts) {
+  EncodedPacket packet;
+  packet.pts = packet.dts = pts;
+  packet.payload = Bytes::copy_of("sound");
+  std::vector<EncodedPacket> placed;
+  clock.place(packet, placed);
+  return placed;
+}
+
+}  // namespace
+
+TEST_CASE("milliseconds become samples", "[clock]") {
+  AudioClock clock(aac());
+  for (std::int64_t i = 0; i < 1000; ++i) {
+    const auto placed = place(clock, std::chrono::milliseconds(i * 1024 / 48));
+    REQUIRE(placed.size() == 1);
+    CHECK(placed[0].pts == from_ticks(i * 1024, 48000));
+  }
+}
+
+TEST_CASE("a hole is filled with as many silent frames as are missing", "[clock]") {
+  AudioClock clock(aac());
+  place(clock, 0ms);
+  const auto placed = place(clock, 107ms);  // Five frames later.
+  REQUIRE(placed.size() == 5);
+  for (std::size_t i = 0; i < 4; ++i) CHECK(placed[i].payload == silent_aac_frame(2));
+  CHECK(placed[4].payload.text() == "sound");
+  CHECK_FALSE(placed[4].follows_gap);
+  CHECK(clock.filled_frames() == 4);
+}
+
+TEST_CASE("a hole that is too long, or of many channels, is said and not filled", "[clock]") {
+  AudioClock stereo(aac());
+  place(stereo, 0ms);
+  const auto late = place(stereo, 5s);
+  REQUIRE(late.size() == 1);
+  CHECK(late[0].follows_gap);
+  CHECK(std::chrono::abs(late[0].pts - 5s) < 12ms);
+
+  AudioClock surround(aac(6));
+  place(surround, 0ms);
+  const auto gap = place(surround, 200ms);
+  REQUIRE(gap.size() == 1);
+  CHECK(gap[0].follows_gap);
+}
+
+TEST_CASE("sound that was heard already is dropped", "[clock]") {
+  AudioClock clock(aac());
+  for (int i = 0; i < 10; ++i) place(clock, std::chrono::milliseconds(i * 1024 / 48));
+  CHECK(place(clock, 100ms).empty());
+  CHECK(clock.dropped_frames() == 1);
+}
+
+TEST_CASE("silence is a complete AAC frame for one and two channels", "[clock]") {
+  // ID_SCE or ID_CPE first, ID_END in the last bits; no decoder state in between.
+  CHECK(silent_aac_frame(1)[0] >> 5 == 0);
+  CHECK(silent_aac_frame(2)[0] >> 5 == 1);
+  CHECK(silent_aac_frame(6).empty());
+}
