@@ -67,7 +67,7 @@ Status StateStore::load_and_rewrite() {
   descriptor_ = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
   if (descriptor_ < 0 || !append(lines) || ::rename(fresh.c_str(), path_.c_str()) != 0)
     return Error{ErrorCode::kSystem,
-                 fmt::format("hls.state: cannot write {}: {}", path_, std::strerror(errno))};
+                 fmt::format("hls.state_file: cannot write {}: {}", path_, std::strerror(errno))};
   return ok();
 }
 

@@ -1,0 +1,78 @@
+#include "app/state_store.h"
+
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "base/log.h"
+
+using namespace std::chrono_literals;
+using millrace::Metrics;
+using millrace::app::ChannelState;
+using millrace::app::StateStore;
+
+namespace {
+
+struct Folder {
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "millrace-state-XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string file() const { return (path / "state").string(); }
+  std::filesystem::path path;
+};
+
+}  // namespace
+
+TEST_CASE("what was recorded is there after a restart, the newest of each channel", "[state]") {
+  Folder folder;
+  Metrics metrics;
+  {
+    auto store = StateStore::open(folder.file(), metrics);
+    REQUIRE(store.has_value());
+    CHECK(store.value()->find("shop") == nullptr);
+    for (std::uint64_t i = 1; i <= 50; ++i)
+      store.value()->record(
+          "shop", {.next_segment = i * 16, .discontinuity_sequence = 3, .promised_target = 2s});
+    store.value()->record("farm",
+                          {.next_segment = 7, .discontinuity_sequence = 0, .promised_target = 8s});
+  }
+  auto store = StateStore::open(folder.file(), metrics);
+  REQUIRE(store.has_value());
+  REQUIRE(store.value()->find("shop") != nullptr);
+  CHECK(*store.value()->find("shop") ==
+        ChannelState{.next_segment = 800, .discontinuity_sequence = 3, .promised_target = 2s});
+  CHECK(store.value()->find("farm")->promised_target == 8s);
+}
+
+TEST_CASE("a line that was cut off by a crash costs only itself", "[state]") {
+  millrace::log::set_level(millrace::log::Level::kOff);
+  Folder folder;
+  std::ofstream(folder.file()) << "shop 100 1 2\nfarm 200 0 4\nshop 1";
+  Metrics metrics;
+  auto store = StateStore::open(folder.file(), metrics);
+  REQUIRE(store.has_value());
+  CHECK(store.value()->find("shop")->next_segment == 100);
+  CHECK(store.value()->find("farm")->next_segment == 200);
+}
+
+TEST_CASE("a file that cannot be written is said at the start", "[state]") {
+  Metrics metrics;
+  const auto store = StateStore::open("/nonexistent/folder/state", metrics);
+  REQUIRE_FALSE(store.has_value());
+  CHECK(store.error().message.find("hls.state_file") != std::string::npos);
+}
+
+TEST_CASE("without a path nothing is kept and nothing fails", "[state]") {
+  Metrics metrics;
+  auto store = StateStore::open("", metrics);
+  REQUIRE(store.has_value());
+  store.value()->record("shop",
+                        {.next_segment = 1, .discontinuity_sequence = 0, .promised_target = 0s});
+  CHECK(store.value()->find("shop") == nullptr);
+}
