@@ -45,8 +45,8 @@ std::string reachable(const std::string& address) {
 
 struct Listeners {
   std::unique_ptr<net::HttpServer> viewers;
-  std::unique_ptr<net::HttpServer> operators;
-  std::unique_ptr<ingest::Listener> rtmp;
+  std::unique_ptr<net::HttpServer> operators;  ///< Null where api.listen is empty.
+  std::unique_ptr<ingest::Listener> rtmp;      ///< Null where rtmp.listen is empty.
 };
 
 Result<Listeners> listen(const Config& config, const RouteContext& routes,
@@ -55,22 +55,29 @@ Result<Listeners> listen(const Config& config, const RouteContext& routes,
   Listeners listeners;
   ASSIGN_OR_RETURN(listeners.viewers, net::create_http_server(config.http.server, loops, metrics,
                                                               public_routes(routes)));
-  ASSIGN_OR_RETURN(listeners.operators,
-                   net::create_http_server(config.api, loops, metrics, operator_routes(routes)));
-  ASSIGN_OR_RETURN(listeners.rtmp,
-                   ingest::create_rtmp_listener(config.rtmp, loops, channels, metrics, clock));
+  if (!config.api.listen.empty()) {
+    ASSIGN_OR_RETURN(listeners.operators,
+                     net::create_http_server(config.api, loops, metrics, operator_routes(routes)));
+  }
+  if (!config.rtmp.listen.empty()) {
+    ASSIGN_OR_RETURN(listeners.rtmp,
+                     ingest::create_rtmp_listener(config.rtmp, loops, channels, metrics, clock));
+  }
   return listeners;
 }
 
 void print_addresses(const Config& config, const Listeners& listeners) {
   const std::string page = "http://" + reachable(listeners.viewers->addresses().front());
-  const std::string metrics =
-      config.http.metrics ? page : "http://" + reachable(listeners.operators->addresses().front());
   fmt::print("Watch:    {}/\n", page);
-  fmt::print(
-      "OBS:      server rtmp://{}/live   stream key: a name of your choice, e.g. mychannel\n",
-      reachable(listeners.rtmp->addresses().front()));
-  fmt::print("Metrics:  {}/metrics\n", metrics);
+  if (listeners.rtmp)
+    fmt::print(
+        "OBS:      server rtmp://{}/live   stream key: a name of your choice, e.g. mychannel\n",
+        reachable(listeners.rtmp->addresses().front()));
+  if (config.http.metrics)
+    fmt::print("Metrics:  {}/metrics\n", page);
+  else if (listeners.operators)
+    fmt::print("Metrics:  http://{}/metrics\n",
+               reachable(listeners.operators->addresses().front()));
   std::fflush(stdout);
 }
 
@@ -164,11 +171,11 @@ int run_server(const Config& config, const ServerOptions& options) {
   log::info("app", "stopping signal={}", signal);
   // In flow order: sources, channels, viewers, threads.
   is_ready = false;
-  listeners.value().rtmp->stop();
+  if (listeners.value().rtmp) listeners.value().rtmp->stop();
   if (demo) stop_demo(std::move(demo), channels.find_or_create(kDemoChannel).value()->loop());
   channels.close_all();
   listeners.value().viewers->stop_accepting();
-  listeners.value().operators->stop_accepting();
+  if (listeners.value().operators) listeners.value().operators->stop_accepting();
   loops.stop_and_join();
   log::info("app", "stopped");
   return kExitOk;
