@@ -1,0 +1,273 @@
+"""Follows one media playlist as a low-latency player would, and judges what it gets.
+
+Three threads: the playlist by blocking reloads, the hinted parts, the media in order.
+"""
+import collections
+import http.client
+import queue
+import threading
+import time
+import urllib.parse
+
+import httpc
+import rules_media
+import rules_playlist
+from playlist import parse_media
+
+_NETWORK = (OSError, http.client.HTTPException)
+
+
+class Heartbeat:
+    """Measures how long this process itself is kept from running (llhls.md 12)."""
+
+    def __init__(self, interval=0.01):
+        self.interval, self.stalls, self._stop = interval, [], threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        before = time.monotonic()
+        while not self._stop.wait(self.interval):
+            now = time.monotonic()
+            if now - before > self.interval + 0.02:
+                self.stalls.append((before, now))
+            before = now
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join()
+
+    def stalled(self, begin, end):
+        """Seconds of [begin, end] in which this process did not run."""
+        return sum(max(0.0, min(end, b) - max(begin, a)) for a, b in self.stalls)
+
+
+class Follower:
+    """`url` of a media playlist. start(), then join() after the deadline, then read the fields."""
+
+    def __init__(self, url, report, deadline, follow_hints=True):
+        self.url, self.report, self.deadline = url, report, deadline
+        self.where = "/".join(urllib.parse.urlsplit(url).path.split("/")[-2:-1]) or url
+        self.base, self.target = httpc.split(url)
+        self.follow_hints = follow_hints
+        self.media = rules_media.RenditionMedia(self.where, report)
+        self.latest = None
+        self.first = None
+        self.lock = threading.Lock()
+        self.edges = []  # (time, msn, index) of each playlist with a new part.
+        self.reports = []  # (time, rendition reports) of each playlist.
+        self.listed = {}  # Part URI -> time of the playlist that first listed it.
+        self.segment_listed = {}  # Segment -> time; by number.
+        self.removed = []  # (time, uri, keep until) of what left the playlist.
+        self.hinted = {}  # URI -> Answer.
+        self.segment_bytes = collections.OrderedDict()  # msn -> (segment, size, chunks)
+        self.hint_queue, self.media_queue = queue.Queue(), queue.Queue()
+        self.threads = [threading.Thread(target=f, daemon=True)
+                        for f in (self._playlists, self._hints, self._media)]
+
+    def start(self):
+        for thread in self.threads:
+            thread.start()
+
+    def join(self):
+        for thread in self.threads:
+            thread.join(30)
+            self.report.expect(not thread.is_alive(), "BR-09", self.where,
+                               "an answer did not come within 20 s")
+
+    # --- Playlists ---
+
+    def _playlists(self):
+        client = httpc.Client(self.base)
+        try:
+            self._follow(client)
+        except _NETWORK as error:
+            self.report.fail("SEG-01", self.where, f"playlist: {type(error).__name__}: {error}")
+        finally:
+            client.close()
+            self.hint_queue.put(None)
+            self.media_queue.put(None)
+
+    def _follow(self, client):
+        separator = "&" if "?" in self.target else "?"
+        answer = client.get(self.target)
+        self.report.expect(answer.waited < 1.0, "PL-21", self.where, "plain playlist not at once")
+        wanted = None
+        while True:
+            if not self.report.expect(answer.status == 200, "MV-19", self.where,
+                                      f"playlist answered {answer.status}"):
+                return
+            self._take(answer, wanted)
+            if time.monotonic() >= self.deadline or self.latest.endlist:
+                return
+            edge = self.latest.edge()
+            if self.latest.open:
+                wanted = (edge[0], edge[1] + 1)
+            else:
+                wanted = (self.latest.last_complete + 1, 0)
+            answer = client.get(f"{self.target}{separator}_HLS_msn={wanted[0]}&_HLS_part={wanted[1]}")
+            self.report.prefer(not answer.reconnected, "HTTP-16", self.where,
+                               "connection closed after a held request")
+
+    def _take(self, answer, wanted):
+        new, old = parse_media(answer.text), self.latest
+        rules_playlist.check_media(new, self.report, self.where)
+        now = answer.header_at
+        if old is not None:
+            rules_playlist.check_update(old, new, self.report, self.where)
+            self._check_answer(new, wanted)
+        with self.lock:
+            self.latest = new
+            self.first = self.first or new
+            self.reports.append((now, new.reports))
+            if new.edge() is not None and (old is None or new.edge() != old.edge()):
+                self.edges.append((now, *new.edge()))
+        self._queue_media(old, new, now)
+        for hint in new.hints:
+            if hint.get("TYPE") == "PART" and hint.get("URI") not in self.hinted:
+                self.hint_queue.put((hint["URI"], now))
+
+    def _check_answer(self, new, wanted):
+        if wanted is None or new.endlist:
+            return
+        edge = new.edge() or (new.last_complete, 0)
+        reached = edge >= wanted or new.last_complete >= wanted[0] + 1
+        self.report.expect(reached, "BR-02", self.where,
+                           f"asked for part {wanted}, answered with the edge at {edge}")
+
+    def _queue_media(self, old, new, now):
+        edge = old.edge() if old else None
+        for segment in new.segments + ([new.open] if new.open else []):
+            for part in segment.parts:
+                if part.uri not in self.listed and (edge is None or (part.msn, part.index) > edge):
+                    self.listed[part.uri] = now
+                    self.media_queue.put(("part", part, segment, now))
+            if segment.uri and segment.msn not in self.segment_listed:
+                self.segment_listed[segment.msn] = now
+                if old is not None and not segment.gap:
+                    self.media_queue.put(("segment", segment, new.independent_segments, now))
+        if old is not None:
+            self._note_removed(old, new, now)
+
+    def _note_removed(self, old, new, now):
+        td = new.target_duration or 1
+        length = float(sum(s.duration for s in old.segments))
+        for segment in old.segments:
+            if segment.msn < new.msn and not segment.gap:
+                listed = self.segment_listed.get(segment.msn, now)
+                self.removed.append((now, segment.uri, listed + float(segment.duration) + length))
+        still = {part.uri for part in new.parts()}
+        self.removed += [(now, part.uri, now + 3 * td) for part in old.parts()
+                         if part.uri not in still]
+
+    # --- Hints ---
+
+    def _hints(self):
+        client = httpc.Client(self.base)
+        while True:
+            item = self.hint_queue.get()
+            if item is None:
+                break
+            uri, listed_at = item
+            if not self.follow_hints or uri in self.hinted:
+                continue
+            target = httpc.split(urllib.parse.urljoin(self.url, uri))[1]
+            try:
+                self.hinted[uri] = client.get(target)
+            except _NETWORK as error:
+                if time.monotonic() < self.deadline:
+                    self.report.fail("HINT-04", self.where, f"{uri}: {type(error).__name__}: {error}")
+                client.close()
+        client.close()
+
+    def check_hints(self, stalls):
+        """After join(): the answers to hinted requests against what was listed."""
+        part_target = float(self.latest.part_target or 1) if self.latest else 1.0
+        for uri, answer in self.hinted.items():
+            listed_at = self.listed.get(uri)
+            if listed_at is None:
+                continue  # The last hint, or one that a discontinuity made moot.
+            self.report.expect(answer.status in (200, 206), "HINT-04", self.where,
+                               f"hinted {uri} answered {answer.status}")
+            spread = answer.done_at - answer.first_byte_at
+            spread -= stalls.stalled(answer.first_byte_at, answer.done_at)
+            self.report.expect(spread < part_target / 2, "HINT-05", self.where,
+                               f"{uri} came over {spread * 1e3:.0f} ms")
+            late = answer.done_at - listed_at - stalls.stalled(listed_at, answer.done_at)
+            self.report.prefer(late <= part_target / 2, "HINT-07", self.where,
+                               f"{uri} came {late * 1e3:.0f} ms after its playlist")
+            known = self.media.parts.get(uri)
+            if known:
+                self.report.expect(known[0] == answer.body, "HINT-06", self.where,
+                                   f"{uri}: the hinted bytes are not those listed")
+
+    # --- Media ---
+
+    def _media(self):
+        client = httpc.Client(self.base)
+        while True:
+            item = self.media_queue.get()
+            if item is None:
+                break
+            try:
+                if item[0] == "part":
+                    self._take_part(client, *item[1:])
+                else:
+                    self._take_segment(client, *item[1:])
+            except _NETWORK as error:
+                self.report.fail("SEG-01", self.where, f"{type(error).__name__}: {error}")
+                client.close()
+        client.close()
+
+    def _get(self, client, uri, rule):
+        answer = client.get(httpc.split(urllib.parse.urljoin(self.url, uri))[1])
+        self.report.expect(answer.status == 200, rule, self.where, f"{uri} answered {answer.status}")
+        self.report.expect(answer.waited < 1.0, rule, self.where, f"{uri} took {answer.waited:.2f} s")
+        self.report.expect("access-control-allow-origin" in answer.headers, "HTTP-06", self.where,
+                           f"{uri} without Access-Control-Allow-Origin")
+        return answer.body if answer.status == 200 else None
+
+    def _init(self, client, segment):
+        if segment.map_uri and segment.map_uri not in self.media.inits:
+            data = self._get(client, segment.map_uri, "SEG-01")
+            if data is not None:
+                self.media.add_init(segment.map_uri, data)
+
+    def _take_part(self, client, part, segment, _listed_at):
+        self._init(client, segment)
+        if part.gap:
+            return
+        data = self._get(client, part.uri, "PT-16")
+        if data is not None:
+            self.media.add_part(part, segment, data)
+
+    def _take_segment(self, client, segment, independent, _listed_at):
+        self._init(client, segment)
+        data = self._get(client, segment.uri, "SEG-01")
+        if data is not None:
+            chunks = self.media.check_segment(segment, data, independent)
+            self.segment_bytes[segment.msn] = (segment, len(data), chunks)
+
+    def check_kept(self):
+        """What left the playlists but must still be there (PT-13, SEG-02); and it is identical."""
+        client = httpc.Client(self.base)
+        try:
+            for _, uri, until in self.removed[-40::4]:
+                if time.monotonic() > until - 0.5:
+                    continue
+                answer = client.get(httpc.split(urllib.parse.urljoin(self.url, uri))[1])
+                rule = "PT-13" if uri in self.listed else "SEG-02"
+                self.report.expect(answer.status == 200, rule, self.where,
+                                   f"{uri} answered {answer.status} {until - time.monotonic():.1f} s "
+                                   "before it may go")
+                known = self.media.parts.get(uri)
+                if known and answer.status == 200:
+                    self.report.expect(known[0] == answer.body, "SEG-06", self.where, f"{uri} changed")
+            for uri, data in list(self.media.init_bytes.items()):
+                answer = client.get(httpc.split(urllib.parse.urljoin(self.url, uri))[1])
+                if answer.status == 200:
+                    self.report.expect(answer.body == data, "CMAF-06", self.where, f"{uri} changed")
+        except _NETWORK as error:
+            self.report.fail("SEG-02", self.where, f"{type(error).__name__}: {error}")
+        finally:
+            client.close()

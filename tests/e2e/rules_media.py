@@ -1,0 +1,182 @@
+"""Rules that the bytes of init segments, parts and segments are judged by."""
+import fmp4
+
+_IDR = {"avc1": (5,), "hvc1": (19, 20)}
+_VCL = {"avc1": range(1, 6), "hvc1": range(0, 32)}
+
+
+def starts_with_idr(sample, entry):
+    """True, False, or None where the codec is not judged."""
+    if entry not in _IDR:
+        return None
+    pictures = [kind for kind in fmp4.nal_types(sample, entry) if kind in _VCL[entry]]
+    return bool(pictures) and pictures[0] in _IDR[entry]
+
+
+def check_init(data, report, where):
+    """The parsed init segment, or None."""
+    try:
+        init = fmp4.parse_init(data)
+    except (fmp4.BrokenBox, AttributeError, IndexError, ValueError) as error:
+        report.fail("CMAF-10", where, f"init: {error}")
+        return None
+    for rule, message in init.faults:
+        report.fail(rule, where, f"init: {message}")
+    for rule in ("CMAF-01", "CMAF-02", "CMAF-03", "CMAF-04", "CMAF-05"):
+        report.ok(rule)
+    report.prefer(len(init.tracks) == 1, "CMAF-14", where, f"{len(init.tracks)} tracks")
+    for track in init.tracks.values():
+        report.expect(track.entry not in ("avc3", "hev1"), "CMAF-15", where,
+                      f"sample entry {track.entry}")
+    return init
+
+
+def check_chunk(data, init, report, where):
+    """The chunks of a part or segment, judged each by itself."""
+    chunks, faults = fmp4.parse_media(data, init.tracks)
+    for rule, message in faults:
+        report.fail(rule, where, message)
+    for rule in ("CMAF-07", "CMAF-08", "CMAF-10", "CMAF-11"):
+        report.ok(rule)
+    report.expect(chunks, "CMAF-10", where, "no chunk in it")
+    for chunk in chunks:
+        track = init.tracks.get(chunk.track_id)
+        if track is None:
+            continue
+        for sample in chunk.samples:
+            _check_sync(sample, track, report, where)
+    return chunks
+
+
+def _check_sync(sample, track, report, where):
+    if track.handler == "soun":
+        report.expect(sample.sync, "CMAF-13", where, "audio sample is not sync")
+        return
+    idr = starts_with_idr(sample, track.entry)
+    if idr is None:
+        return
+    report.expect(sample.sync == idr, "CMAF-13", where,
+                  f"sync flag {sample.sync}, IDR {idr} at {sample.dts}")
+    if idr:
+        report.expect(sample.flags >> 24 & 0x3 == 2, "CMAF-13", where,
+                      f"depends_on of an IDR, flags {sample.flags:#010x}")
+
+
+class RenditionMedia:
+    """The parts of one rendition in order; judges their continuity. One thread."""
+
+    def __init__(self, where, report):
+        self.where, self.report = where, report
+        self.inits = {}  # Map URI -> Init.
+        self.init_bytes = {}
+        self.parts = {}  # Part URI -> (bytes, chunks).
+        self.end = None  # Decode end of the newest part, in ticks.
+        self.sequence = None
+        self.newest = None  # (msn, index) of the newest part judged.
+        self.map_uri = None
+
+    def add_init(self, uri, data):
+        known = self.init_bytes.setdefault(uri, data)
+        self.report.expect(known == data, "CMAF-06", self.where, f"init {uri} changed")
+        if uri not in self.inits:
+            self.inits[uri] = check_init(data, self.report, self.where)
+        return self.inits[uri]
+
+    def timescale(self, uri):
+        init = self.inits.get(uri)
+        return next(iter(init.tracks.values())).timescale if init and init.tracks else None
+
+    def add_part(self, part, segment, data):
+        """`part` as listed, of `segment`; call in order."""
+        init = self.inits.get(segment.map_uri)
+        if init is None or not init.tracks:
+            return
+        where = f"{self.where} part {part.uri}"
+        chunks = check_chunk(data, init, self.report, self.where)
+        self.parts[part.uri] = (data, chunks)
+        if not chunks:
+            return
+        timescale = self.timescale(segment.map_uri)
+        self._check_continuity(part, segment, chunks, where)
+        self._check_duration(part, chunks, timescale, where)
+        self._check_independent(part, segment, chunks, init, where)
+        self.end, self.newest, self.map_uri = chunks[-1].end, (part.msn, part.index), segment.map_uri
+
+    def _check_continuity(self, part, segment, chunks, where):
+        follows = self.newest in ((part.msn, part.index - 1),) or (
+            part.index == 0 and self.newest and self.newest[0] == part.msn - 1)
+        fresh = part.index == 0 and segment.discontinuity
+        for chunk in chunks:
+            if chunk is not chunks[0]:
+                self.report.expect(chunk.tfdt == self.end, "SEG-03", where, "hole inside the part")
+            elif follows and not fresh and self.end is not None:
+                self.report.expect(chunk.tfdt == self.end, "SEG-03", self.where,
+                                   f"tfdt {chunk.tfdt} of {part.uri}, the part before ends at {self.end}")
+            if self.sequence is not None and not fresh:
+                self.report.prefer(chunk.sequence > self.sequence, "CMAF-12", self.where,
+                                   f"mfhd {chunk.sequence} after {self.sequence}")
+            self.sequence, self.end = chunk.sequence, chunk.end
+
+    def _check_duration(self, part, chunks, timescale, where):
+        real = sum(s.duration for c in chunks for s in c.samples) / timescale
+        error = abs(real - float(part.duration))
+        self.report.expect(error <= 0.010, "PT-04", self.where,
+                           f"{part.uri} lasts {real:.5f} s, DURATION says {part.duration}")
+        self.report.prefer(error <= 0.0015, "PT-04", self.where,
+                           f"{part.uri} off DURATION by {error * 1e3:.2f} ms")
+
+    def _check_independent(self, part, segment, chunks, init, where):
+        first = chunks[0].samples[0]
+        track = init.tracks.get(chunks[0].track_id)
+        if track is None:
+            return
+        if track.handler == "soun":
+            self.report.prefer(part.independent, "PT-08", self.where, "audio part not INDEPENDENT")
+            return
+        idr = starts_with_idr(first, track.entry)
+        if idr is None:
+            return
+        if part.independent:
+            self.report.expect(idr, "PT-09", self.where, f"{part.uri} INDEPENDENT without an IDR")
+        else:
+            self.report.prefer(not idr, "PT-08", self.where, f"{part.uri} starts with an IDR unsaid")
+
+    def check_segment(self, segment, data, independent):
+        """A whole segment against its parts; `independent`: EXT-X-INDEPENDENT-SEGMENTS stands."""
+        init = self.inits.get(segment.map_uri)
+        if init is None or not init.tracks:
+            return None
+        chunks = check_chunk(data, init, self.report, self.where)
+        if not chunks:
+            return None
+        timescale = self.timescale(segment.map_uri)
+        track = init.tracks.get(chunks[0].track_id)
+        real = sum(s.duration for c in chunks for s in c.samples) / timescale
+        frame = max(s.duration for c in chunks for s in c.samples) / timescale
+        self.report.expect(abs(real - float(segment.duration)) <= frame + 0.001, "PL-17", self.where,
+                           f"segment {segment.msn} lasts {real:.5f}, EXTINF {segment.duration}")
+        if track and track.handler == "vide" and independent:
+            idr = starts_with_idr(chunks[0].samples[0], track.entry)
+            if idr is not None:
+                self.report.expect(idr, "PL-22", self.where, f"segment {segment.msn} starts without IDR")
+        self._check_composition(chunks, segment)
+        listed = [self.parts.get(part.uri) for part in segment.parts]
+        if listed and all(listed):
+            joined = b"".join(bytes_ for bytes_, _ in listed)
+            if not self.report.prefer(joined == data, "PT-07", self.where,
+                                      f"segment {segment.msn} is not its parts joined"):
+                mine = [s for c in chunks for s in c.samples]
+                theirs = [s for _, cs in listed for c in cs for s in c.samples]
+                same = len(mine) == len(theirs) and all(a.same_as(b) for a, b in zip(mine, theirs))
+                self.report.expect(same, "PT-06", self.where,
+                                   f"segment {segment.msn} has other samples than its parts")
+        return chunks
+
+    def _check_composition(self, chunks, segment):
+        times = sorted((s.dts + s.composition_offset, s.duration) for c in chunks for s in c.samples)
+        total = sum(duration for _, duration in times)
+        span = times[-1][0] + times[-1][1] - times[0][0]
+        self.report.expect(abs(span - total) <= max(d for _, d in times), "CMAF-19", self.where,
+                           f"segment {segment.msn}: {total} ticks of samples span {span}")
+        self.report.expect(len({time for time, _ in times}) == len(times), "CMAF-19", self.where,
+                           f"segment {segment.msn}: two pictures at one time")
