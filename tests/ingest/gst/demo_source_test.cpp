@@ -27,6 +27,7 @@ TEST_CASE("the demo is 720p30 H.264 and stereo AAC", "[demo_source]") {
   REQUIRE(has_both.get_future().wait_for(30s) == std::future_status::ready);
   std::move(demo).value().reset();
 
+  const std::lock_guard lock(mutex);
   CHECK(video->video.width == 1280);
   CHECK(video->video.height == 720);
   CHECK(video->video.frame_rate == (millrace::Rational{30, 1}));

@@ -18,7 +18,7 @@ constexpr auto kTenFrames =
     " ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=5"
     " ! appsink name=video sync=false";
 
-/// Records from GStreamer's threads.
+/// Records from GStreamer's threads; to be read when they are gone, or by first_end().
 struct Recorder {
   std::mutex mutex;
   std::vector<SourcePacket> packets;
@@ -39,6 +39,10 @@ struct Recorder {
                 }};
   }
   bool wait() { return ended.get_future().wait_for(30s) == std::future_status::ready; }
+  ErrorCode first_end() {
+    const std::lock_guard lock(mutex);
+    return ends.at(0).code;
+  }
 };
 
 }  // namespace
@@ -53,6 +57,7 @@ TEST_CASE("a pipeline delivers its packets in order, then its end", "[pipeline]"
   REQUIRE(recorder.wait());
   std::move(pipeline).value().reset();
 
+  const std::lock_guard lock(recorder.mutex);
   REQUIRE(recorder.packets.size() == 10);
   CHECK(recorder.ends.at(0).code == ErrorCode::kClosed);
   const auto first = recorder.packets[0].dts;
@@ -72,19 +77,20 @@ TEST_CASE("an element's error is the pipeline's end", "[pipeline]") {
   REQUIRE(pipeline.has_value());
   pipeline.value()->start();
   REQUIRE(recorder.wait());
-  CHECK(recorder.ends.at(0).code == ErrorCode::kSystem);
+  CHECK(recorder.first_end() == ErrorCode::kSystem);
 }
 
 TEST_CASE("caps that cannot be read are the pipeline's end", "[pipeline]") {
   Recorder recorder;
-  // An appsink asks for AVC, so the encoder's output is what does not fit: no media type at all.
+  // No media type at all, where the appsink asks for H.264.
   auto pipeline = Pipeline::create(
       "fakesrc num-buffers=1 sizetype=fixed filltype=zero ! appsink name=video", recorder.events());
   REQUIRE(pipeline.has_value());
   pipeline.value()->start();
   REQUIRE(recorder.wait());
-  CHECK(recorder.ends.at(0).code != ErrorCode::kClosed);
+  CHECK(recorder.first_end() != ErrorCode::kClosed);
   std::move(pipeline).value().reset();
+  const std::lock_guard lock(recorder.mutex);
   CHECK(recorder.packets.empty());
 }
 
@@ -112,5 +118,6 @@ TEST_CASE("a pipeline can be destroyed while it starts, runs or stops", "[pipeli
     CHECK_FALSE(pipeline.value()->is_stopped());
     if (i % 2 == 0) pipeline.value()->stop();
   }
+  const std::lock_guard lock(recorder.mutex);
   CHECK(recorder.ends.empty());
 }
