@@ -74,7 +74,7 @@ Result<Value> parse_number(const ValueRule& rule, std::string_view text) {
   if (number < rule.bounds.least)
     return wrong(
         fmt::format("{} is below the least, {}", text, print_number(rule.kind, rule.bounds.least)));
-  return Value(number);
+  return number;
 }
 
 /// "0.0.0.0:8080", "[::1]:8080"; addresses only, since a name could mean several or change.
@@ -111,7 +111,7 @@ std::vector<std::string_view> words(std::string_view choices) {
 
 Result<Value> parse_choice(const ValueRule& rule, std::string_view text) {
   for (const auto word : words(rule.choices))
-    if (word == text) return Value(std::string(text));
+    if (word == text) return std::string(text);
   return wrong(fmt::format("{} is none of: {}", quote(text), print_bounds(rule)));
 }
 
@@ -121,7 +121,7 @@ Result<Value> parse_value(const ValueRule& rule, std::string_view text) {
   switch (rule.kind) {
     case ValueKind::kBoolean:
       if (text != "true" && text != "false") return not_a(rule.kind, text);
-      return Value(text == "true");
+      return text == "true";
     case ValueKind::kCount:
     case ValueKind::kBytes:
     case ValueKind::kBitRate:
@@ -132,22 +132,22 @@ Result<Value> parse_value(const ValueRule& rule, std::string_view text) {
       return parse_choice(rule, text);
     case ValueKind::kName:
       if (!is_channel_name(text)) return not_a(rule.kind, text);
-      return Value(std::string(text));
+      return std::string(text);
     case ValueKind::kPath:
       if (text.find('\0') != std::string_view::npos) return not_a(rule.kind, text);
-      return Value(std::string(text));
+      return std::string(text);
     case ValueKind::kListeners:
       if (!is_listener(text))
         return wrong(
             fmt::format("{} is not ADDRESS:PORT: write an IPv4 address or an IPv6 one in "
                         "brackets, quoted, such as \"0.0.0.0:8080\" or \"[::]:8080\"",
                         quote(text)));
-      return Value(std::string(text));
+      return std::string(text);
     case ValueKind::kKeys:
       if (!is_key(text))
         return wrong(fmt::format("a key is 1 to {} printable ASCII characters without spaces",
                                  kMaxKeyBytes));
-      return Value(std::string(text));
+      return std::string(text);
   }
   return wrong("unknown kind of value");
 }
