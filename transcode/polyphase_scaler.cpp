@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "base/check.h"
 
@@ -14,14 +15,15 @@ namespace millrace::transcode {
 namespace {
 
 constexpr int kWeightBits = 14;
-// Between the passes a sample has 6 bits of fraction: 255 * 64 leaves an int16 room for the
-// filter's overshoot.
-constexpr int kMiddleBits = 6;
-constexpr int kVerticalShift = kWeightBits - kMiddleBits;
-constexpr int kHorizontalShift = kWeightBits + kMiddleBits;
-// Taps in a vector of the horizontal pass.
-constexpr int kVectorTaps = 8;
-constexpr int kRowSlack = 32;
+// A product of the vertical pass keeps 6 bits of fraction, in 16 bits with its sign; what cutting
+// the rest off takes away on average, half a unit a tap, is put back with the rounding.
+constexpr int kProductBits = 6;
+constexpr int kProductShift = kWeightBits - kProductBits;
+// Samples that one shuffle reaches, and outputs that it makes.
+constexpr int kWindow = 16;
+constexpr int kGroup = 4;
+// Rows of the middle are written and read in whole vectors.
+constexpr int kRowSlack = 64;
 
 // Keys' cubic with swscale's default parameter.
 double cubic(double x) {
@@ -32,93 +34,104 @@ double cubic(double x) {
   return 0;
 }
 
-std::int16_t saturate(std::int32_t value) {
-  return static_cast<std::int16_t>(std::clamp(value, -32768, 32767));
+std::uint8_t to_sample(std::int32_t value) {
+  return static_cast<std::uint8_t>(std::clamp(value, 0, 255));
+}
+
+int vertical_rounding(int taps) {
+  return (1 << (kProductBits - 1)) + taps / 2;
 }
 
 void vertical_scalar(const std::uint8_t* const* rows, const std::int16_t* weights, int taps,
-                     int from, int width, std::int16_t* middle) {
+                     int from, int width, std::uint8_t* middle) {
   for (int x = from; x < width; ++x) {
-    std::int32_t sum = 1 << (kVerticalShift - 1);
-    for (int tap = 0; tap < taps; ++tap) sum += weights[tap] * rows[tap][x];
-    middle[x] = saturate(sum >> kVerticalShift);
+    std::int32_t sum = vertical_rounding(taps);
+    for (int tap = 0; tap < taps; ++tap) {
+      const std::int32_t product = (rows[tap][x] * std::abs(weights[tap])) >> kProductShift;
+      sum += weights[tap] < 0 ? -product - 1 : product;
+    }
+    middle[x] = to_sample(sum >> kProductBits);
   }
 }
 
-void horizontal_scalar(const std::int16_t* middle, const int* first, const std::int16_t* weights,
+void horizontal_scalar(const std::uint8_t* middle, const int* first, const std::int16_t* weights,
                        int taps, int from, int width, std::uint8_t* output) {
   for (int x = from; x < width; ++x) {
-    std::int32_t sum = 1 << (kHorizontalShift - 1);
+    std::int32_t sum = 1 << (kWeightBits - 1);
     for (int tap = 0; tap < taps; ++tap) sum += weights[x * taps + tap] * middle[first[x] + tap];
-    output[x] = static_cast<std::uint8_t>(std::clamp(sum >> kHorizontalShift, 0, 255));
+    output[x] = to_sample(sum >> kWeightBits);
   }
 }
 
 #if defined(__x86_64__)
 
+// 32 samples a step: the high halves of the 16-bit products of (sample << 8) and |weight|.
 __attribute__((target("avx2"))) int vertical_avx2(const std::uint8_t* const* rows,
                                                   const std::int16_t* weights, int taps, int width,
-                                                  std::int16_t* middle) {
-  const __m256i rounding = _mm256_set1_epi32(1 << (kVerticalShift - 1));
+                                                  std::uint8_t* middle) {
+  const __m256i zero = _mm256_setzero_si256();
+  const __m256i rounding = _mm256_set1_epi16(static_cast<short>(vertical_rounding(taps)));
   int x = 0;
-  for (; x + 16 <= width; x += 16) {
+  for (; x + 32 <= width; x += 32) {
     __m256i low = rounding, high = rounding;
-    for (int tap = 0; tap < taps; tap += 2) {
-      // An odd last tap is paired with itself at weight 0.
-      const bool is_pair = tap + 1 < taps;
-      const auto load = [x](const std::uint8_t* row) __attribute__((target("avx2"))) {
-        return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(row + x)));
-      };
-      const __m256i a = load(rows[tap]);
-      const __m256i b = is_pair ? load(rows[tap + 1]) : a;
-      const int weight_a = static_cast<std::uint16_t>(weights[tap]);
-      const int weight_b = is_pair ? weights[tap + 1] : 0;
-      const __m256i pair = _mm256_set1_epi32((weight_b << 16) | weight_a);
-      low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), pair));
-      high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), pair));
+    for (int tap = 0; tap < taps; ++tap) {
+      const __m256i samples = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows[tap] + x));
+      const __m256i weight = _mm256_set1_epi16(static_cast<short>(std::abs(weights[tap])));
+      const __m256i a = _mm256_mulhi_epu16(_mm256_unpacklo_epi8(zero, samples), weight);
+      const __m256i b = _mm256_mulhi_epu16(_mm256_unpackhi_epi8(zero, samples), weight);
+      if (weights[tap] < 0) {
+        const __m256i one = _mm256_set1_epi16(1);
+        low = _mm256_sub_epi16(low, _mm256_add_epi16(a, one));
+        high = _mm256_sub_epi16(high, _mm256_add_epi16(b, one));
+      } else {
+        low = _mm256_add_epi16(low, a);
+        high = _mm256_add_epi16(high, b);
+      }
     }
     // unpack and pack both work within 128-bit lanes, so the order comes out right.
-    const __m256i packed = _mm256_packs_epi32(_mm256_srai_epi32(low, kVerticalShift),
-                                              _mm256_srai_epi32(high, kVerticalShift));
+    const __m256i packed = _mm256_packus_epi16(_mm256_srai_epi16(low, kProductBits),
+                                               _mm256_srai_epi16(high, kProductBits));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(middle + x), packed);
   }
   return x;
 }
 
-__attribute__((target("avx2"))) inline __m256i two_outputs(const std::int16_t* middle,
-                                                           const int* first,
-                                                           const std::int16_t* weights, int taps) {
-  __m256i sum = _mm256_setzero_si256();
-  for (int tap = 0; tap < taps; tap += kVectorTaps) {
-    const auto load = [](const std::int16_t* from) __attribute__((target("avx2"))) {
-      return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-    };
-    const __m256i samples =
-        _mm256_set_m128i(load(middle + first[1] + tap), load(middle + first[0] + tap));
-    const __m256i factors = _mm256_set_m128i(load(weights + taps + tap), load(weights + tap));
-    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(samples, factors));
+// Four outputs of two rows at a time: one row in each lane, with the same shuffles and weights.
+template <typename Step>
+__attribute__((target("avx2"))) inline __m256i group_avx2(const std::uint8_t* upper,
+                                                          const std::uint8_t* lower, int first,
+                                                          const Step* steps, int pairs) {
+  const __m128i window_upper = _mm_loadu_si128(reinterpret_cast<const __m128i*>(upper + first));
+  const __m128i window_lower = _mm_loadu_si128(reinterpret_cast<const __m128i*>(lower + first));
+  const __m256i window = _mm256_set_m128i(window_lower, window_upper);
+  __m256i sum = _mm256_set1_epi32(1 << (kWeightBits - 1));
+  for (int pair = 0; pair < pairs; ++pair) {
+    const __m256i shuffle = _mm256_broadcastsi128_si256(
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(steps[pair].shuffle)));
+    const __m256i weights = _mm256_broadcastsi128_si256(
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(steps[pair].weights)));
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_shuffle_epi8(window, shuffle), weights));
   }
-  return sum;
+  return _mm256_srai_epi32(sum, kWeightBits);
 }
 
-__attribute__((target("avx2"))) int horizontal_avx2(const std::int16_t* middle, const int* first,
-                                                    const std::int16_t* weights, int taps,
-                                                    int width, std::uint8_t* output) {
-  const __m256i rounding = _mm256_set1_epi32(1 << (kHorizontalShift - 1));
+template <typename Step>
+__attribute__((target("avx2"))) int horizontal_avx2(const std::uint8_t* upper,
+                                                    const std::uint8_t* lower, const int* first,
+                                                    const Step* steps, int pairs, int width,
+                                                    std::uint8_t* output_upper,
+                                                    std::uint8_t* output_lower) {
   int x = 0;
-  for (; x + 8 <= width; x += 8) {
-    const auto outputs = [&](int at) __attribute__((target("avx2"))) {
-      return two_outputs(middle, first + x + at, weights + (x + at) * taps, taps);
-    };
-    // Lanes: low has outputs 0 2 4 6, high 1 3 5 7.
-    const __m256i sums = _mm256_hadd_epi32(_mm256_hadd_epi32(outputs(0), outputs(2)),
-                                           _mm256_hadd_epi32(outputs(4), outputs(6)));
-    const __m256i shifted = _mm256_srai_epi32(_mm256_add_epi32(sums, rounding), kHorizontalShift);
-    const __m128i even = _mm256_castsi256_si128(shifted);
-    const __m128i odd = _mm256_extracti128_si256(shifted, 1);
-    const __m128i words =
-        _mm_packs_epi32(_mm_unpacklo_epi32(even, odd), _mm_unpackhi_epi32(even, odd));
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(output + x), _mm_packus_epi16(words, words));
+  for (; x + 4 * kGroup <= width; x += 4 * kGroup) {
+    __m256i sums[4];
+    for (int group = 0; group < 4; ++group)
+      sums[group] = group_avx2(upper, lower, first[x + group * kGroup],
+                               steps + (x / kGroup + group) * pairs, pairs);
+    const __m256i samples = _mm256_packus_epi16(_mm256_packs_epi32(sums[0], sums[1]),
+                                                _mm256_packs_epi32(sums[2], sums[3]));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(output_upper + x), _mm256_castsi256_si128(samples));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(output_lower + x),
+                     _mm256_extracti128_si256(samples, 1));
   }
   return x;
 }
@@ -129,10 +142,12 @@ bool has_avx2() {
 
 #else
 
-int vertical_avx2(const std::uint8_t* const*, const std::int16_t*, int, int, std::int16_t*) {
+int vertical_avx2(const std::uint8_t* const*, const std::int16_t*, int, int, std::uint8_t*) {
   return 0;
 }
-int horizontal_avx2(const std::int16_t*, const int*, const std::int16_t*, int, int, std::uint8_t*) {
+template <typename Step>
+int horizontal_avx2(const std::uint8_t*, const std::uint8_t*, const int*, const Step*, int, int,
+                    std::uint8_t*, std::uint8_t*) {
   return 0;
 }
 bool has_avx2() {
@@ -190,35 +205,63 @@ PolyphaseScaler::PolyphaseScaler(int input_width, int input_height, int output_w
       use_avx2_(code == Code::kBestOfMachine && has_avx2()),
       vertical_(input_height, output_height, SampleSiting::kCentre),
       horizontal_(input_width, output_width, horizontal_siting),
-      padded_taps_((horizontal_.taps + kVectorTaps - 1) / kVectorTaps * kVectorTaps),
       rows_(static_cast<std::size_t>(vertical_.taps)),
-      // The last taps of a row may be read past its end, at weight 0.
-      middle_(static_cast<std::size_t>(input_width + kRowSlack + padded_taps_)) {
-  padded_weights_.resize(static_cast<std::size_t>(output_width * padded_taps_));
-  for (int x = 0; x < output_width; ++x)
-    std::copy_n(horizontal_.weights.begin() + x * horizontal_.taps, horizontal_.taps,
-                padded_weights_.begin() + x * padded_taps_);
+      middle_(2 * static_cast<std::size_t>(input_width + kRowSlack)) {
+  const int pairs = (horizontal_.taps + 1) / 2;
+  for (int x = 0; use_avx2_ && x + kGroup <= output_width; x += kGroup) {
+    const int window = horizontal_.first[static_cast<std::size_t>(x)];
+    for (int pair = 0; pair < pairs; ++pair) {
+      PairStep step;
+      for (int lane = 0; lane < kGroup * 2; ++lane) {
+        const int output = x + lane / 2;
+        const int tap = pair * 2 + lane % 2;
+        const bool is_tap = tap < horizontal_.taps;
+        const int place = horizontal_.first[static_cast<std::size_t>(output)] + tap - window;
+        if (is_tap && place >= kWindow) {  // A large ratio: the scalar code does these.
+          steps_.clear();
+          return;
+        }
+        // 0x80 shuffles in a zero: the high byte of each 16-bit sample.
+        step.shuffle[lane * 2] = is_tap ? static_cast<std::uint8_t>(place) : 0x80;
+        step.shuffle[lane * 2 + 1] = 0x80;
+        step.weights[lane] =
+            is_tap ? horizontal_.weights[static_cast<std::size_t>(output * horizontal_.taps + tap)]
+                   : std::int16_t{0};
+      }
+      steps_.push_back(step);
+    }
+  }
+}
+
+void PolyphaseScaler::scale_row(const std::uint8_t* input, std::ptrdiff_t stride, int row,
+                                std::uint8_t* middle) {
+  for (int tap = 0; tap < vertical_.taps; ++tap)
+    rows_[static_cast<std::size_t>(tap)] =
+        input + (vertical_.first[static_cast<std::size_t>(row)] + tap) * stride;
+  const std::int16_t* const weights = vertical_.weights.data() + row * vertical_.taps;
+  const int done =
+      use_avx2_ ? vertical_avx2(rows_.data(), weights, vertical_.taps, input_width_, middle) : 0;
+  vertical_scalar(rows_.data(), weights, vertical_.taps, done, input_width_, middle);
 }
 
 void PolyphaseScaler::scale(const std::uint8_t* input, std::ptrdiff_t input_stride,
                             std::uint8_t* output, std::ptrdiff_t output_stride) {
-  for (int y = 0; y < output_height_; ++y) {
-    const auto row = static_cast<std::size_t>(y);
-    for (int tap = 0; tap < vertical_.taps; ++tap)
-      rows_[static_cast<std::size_t>(tap)] = input + (vertical_.first[row] + tap) * input_stride;
-    const std::int16_t* const weights = vertical_.weights.data() + y * vertical_.taps;
+  std::uint8_t* const upper = middle_.data();
+  std::uint8_t* const lower = upper + middle_.size() / 2;
+  for (int y = 0; y < output_height_; y += 2) {
+    // A last odd row is made twice.
+    const int below = std::min(y + 1, output_height_ - 1);
+    scale_row(input, input_stride, y, upper);
+    scale_row(input, input_stride, below, lower);
+    std::uint8_t* const out_upper = output + y * output_stride;
+    std::uint8_t* const out_lower = output + below * output_stride;
     int done = 0;
-    if (use_avx2_)
-      done = vertical_avx2(rows_.data(), weights, vertical_.taps, input_width_, middle_.data());
-    vertical_scalar(rows_.data(), weights, vertical_.taps, done, input_width_, middle_.data());
-
-    std::uint8_t* const out = output + y * output_stride;
-    done = 0;
-    if (use_avx2_)
-      done = horizontal_avx2(middle_.data(), horizontal_.first.data(), padded_weights_.data(),
-                             padded_taps_, output_width_, out);
-    horizontal_scalar(middle_.data(), horizontal_.first.data(), horizontal_.weights.data(),
-                      horizontal_.taps, done, output_width_, out);
+    if (!steps_.empty())
+      done = horizontal_avx2(upper, lower, horizontal_.first.data(), steps_.data(),
+                             (horizontal_.taps + 1) / 2, output_width_, out_upper, out_lower);
+    for (const auto& [middle, out] : {std::pair(upper, out_upper), std::pair(lower, out_lower)})
+      horizontal_scalar(middle, horizontal_.first.data(), horizontal_.weights.data(),
+                        horizontal_.taps, done, output_width_, out);
   }
 }
 

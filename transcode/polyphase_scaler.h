@@ -40,16 +40,23 @@ class PolyphaseScaler {
              std::ptrdiff_t output_stride);
 
  private:
+  void scale_row(const std::uint8_t* input, std::ptrdiff_t stride, int row, std::uint8_t* middle);
+
   int input_width_;
   int output_width_;
   int output_height_;
   bool use_avx2_;
   AxisFilter vertical_;
   AxisFilter horizontal_;
-  std::vector<std::int16_t> padded_weights_;  ///< The horizontal ones, zeros up to whole vectors.
-  int padded_taps_;
+  /// For each four output samples and pair of taps: 16 bytes that shuffle the samples out of a
+  /// window of the row, and the 8 weights for them. Empty where no window of 16 samples suffices.
+  struct PairStep {
+    std::uint8_t shuffle[16];
+    std::int16_t weights[8];
+  };
+  std::vector<PairStep> steps_;
   std::vector<const std::uint8_t*> rows_;
-  std::vector<std::int16_t> middle_;  ///< One row between the passes: samples times 64.
+  std::vector<std::uint8_t> middle_;  ///< Two rows between the passes.
 };
 
 }  // namespace millrace::transcode
