@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <fstream>
 #include <iterator>
 
@@ -32,13 +33,14 @@ Config defaults(const ConfigSources& sources) {
 
 Result<std::string> read_file(const std::string& path) {
   errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string content{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || file.bad())
-    return Error{ErrorCode::kSystem,
-                 fmt::format("{}: cannot be read ({}): check --config", path,
-                             errno != 0 ? std::strerror(errno) : "no such file")};
-  return content;
+  try {  // Reading a folder throws.
+    std::ifstream file(path, std::ios::binary);
+    std::string content{std::istreambuf_iterator<char>(file), {}};
+    if (file.is_open() && !file.bad()) return content;
+  } catch (const std::exception&) {
+  }
+  return Error{ErrorCode::kSystem,
+               fmt::format("{}: cannot be read ({}): check --config", path, std::strerror(errno))};
 }
 
 }  // namespace
@@ -82,6 +84,8 @@ Result<Config> parse_config(std::string_view yaml, const ConfigSources& sources)
   mistakes.set_source("--set", /*has_lines=*/false);
   for (const auto& assignment : sources.overrides) read_override(assignment, config, mistakes);
   check_config(config, mistakes);
+  if (sources.is_demo && config.channels.contains("demo"))
+    mistakes.add({"channels.demo"}, "--demo makes a channel of this name: rename yours");
   if (!mistakes.empty()) return mistakes.error();
   return config;
 }

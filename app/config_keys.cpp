@@ -115,7 +115,8 @@ constexpr std::int64_t kGiB = 1024 * kMiB;
 
 constexpr ConfigKey<Config> kConfigKeys[] = {
     {"api.listen", listeners(0), MEMBER(api.listen),
-     "Where /metrics, /healthz, /readyz and the control API are served; an empty list: nowhere."},
+     "Where the operator finds /metrics, /healthz, /readyz and /api/v1/channels; an empty list: "
+     "nowhere."},
     {"auth.open", kBoolean, MEMBER(auth.open),
      "Whether any key that is a channel name creates the channel of that name. For trying things "
      "out: whoever reaches the port can publish. `--open` and `--demo` switch it on."},
@@ -134,7 +135,7 @@ constexpr ConfigKey<Config> kConfigKeys[] = {
     {"http.idle_timeout", duration(100ms, 1h), MEMBER(http.server.idle_timeout),
      "Between requests on a kept connection; past it the connection is closed."},
     {"http.listen", listeners(1), MEMBER(http.server.listen),
-     "Where viewers, CDNs and the page are served."},
+     "Where viewers, CDNs and the page are served; /healthz and /readyz too."},
     {"http.max_connections", count(1, 1'000'000), MEMBER(http.server.max_connections),
      "Open connections; past it a new one is closed at once."},
     {"http.max_connections_per_address", count(1, 1'000'000),
@@ -145,11 +146,13 @@ constexpr ConfigKey<Config> kConfigKeys[] = {
     {"http.write_timeout", duration(100ms, 10min), MEMBER(http.server.write_timeout),
      "Without any progress of an answer; past it the client is too slow and is closed."},
     {"limits.channels", count(1, 1'000'000), MEMBER(limits.channels),
-     "Channels that exist at a time, configured ones included; past it a publisher is refused."},
+     "Channels that were published to since the start; past it a new one is refused. At least as "
+     "many as are configured."},
     {"limits.event_loops", count(0, 256), MEMBER(limits.event_loops),
      "Event loops, a thread each; 0: one per core."},
     {"limits.grace", duration(0ms, 24h), MEMBER(limits.grace),
-     "How long a channel stays after its publisher has gone, numbering and all, for it to return."},
+     "How long a channel waits for a publisher that has gone; then the show ends and its playlists "
+     "say so."},
     {"log.level", choice(kLevels), MEMBER(log.level), "Below it nothing is written."},
     {"packager.part", duration(100ms, 1s), MEMBER(packager.part),
      "Wish for the length of a part (CMAF chunk); fitted to whole frames per rendition. At most a "

@@ -25,6 +25,11 @@ int line_of(const YAML::Node& node) {
   return node.Mark().line;
 }
 
+/// Where nothing is written, the parser has gone on to the next line.
+int line_of_value(const YAML::Node& key, const YAML::Node& value) {
+  return line_of(value.IsNull() ? key : value);
+}
+
 std::string joined(const std::string& prefix, const std::string& name) {
   return prefix.empty() ? name : prefix + "." + name;
 }
@@ -91,21 +96,22 @@ class Reader {
                                  "unknown key; known here: " + names_of(rows, row_prefix));
           const std::string key_path = joined(path, name);
           mistakes_.note(key_path, line_of(key));
-          if (auto read = is_list(row->rule.kind) ? read_list(row->rule, value, key_path)
-                                                  : read_scalar(row->rule, value, key_path))
+          const int line = line_of_value(key, value);
+          if (auto read = is_list(row->rule.kind) ? read_list(row->rule, value, key_path, line)
+                                                  : read_scalar(row->rule, value, key_path, line))
             row->set(owner, *read);
         });
   }
 
   std::optional<Value> read_scalar(const ValueRule& rule, const YAML::Node& node,
-                                   const std::string& path) {
+                                   const std::string& path, int line) {
     if (node.IsScalar()) {
       auto value = parse_value(rule, node.Scalar());
       if (value.has_value()) return std::move(value).value();
-      mistakes_.add(line_of(node), path, value.error().message);
+      mistakes_.add(line, path, value.error().message);
     } else {
       mistakes_.add(
-          line_of(node), path,
+          line, path,
           fmt::format("{}: write {}", node.IsNull() ? "has no value" : "must be one value",
                       remedy_for(rule.kind)));
     }
@@ -113,21 +119,20 @@ class Reader {
   }
 
   std::optional<Value> read_list(const ValueRule& rule, const YAML::Node& node,
-                                 const std::string& path) {
+                                 const std::string& path, int line) {
     if (!node.IsSequence()) {
-      mistakes_.add(line_of(node), path,
-                    fmt::format("must be a list: write {}", remedy_for(rule.kind)));
+      mistakes_.add(line, path, fmt::format("must be a list: write {}", remedy_for(rule.kind)));
       return std::nullopt;
     }
     const auto size = static_cast<std::int64_t>(node.size());
     if (size < rule.bounds.least || size > rule.bounds.most) {
-      mistakes_.add(line_of(node), path,
-                    fmt::format("has {} entries: write {}", size, print_bounds(rule)));
+      mistakes_.add(line, path, fmt::format("has {}: write {}", size, print_bounds(rule)));
       return std::nullopt;
     }
     std::vector<std::string> list;
     for (const auto& entry : node)
-      if (auto text = read_scalar(rule, entry, path)) list.push_back(std::get<std::string>(*text));
+      if (auto text = read_scalar(rule, entry, path, line_of(entry)))
+        list.push_back(std::get<std::string>(*text));
     if (list.size() != node.size()) return std::nullopt;
     return Value(std::move(list));
   }
@@ -148,23 +153,32 @@ class Reader {
                      if (!is_name(name, key, "ladder")) return;
                      const std::string path = joined("ladder", name);
                      mistakes_.note(path, line_of(key));
-                     if (!value.IsSequence() || value.size() == 0 || value.size() > kMaxRungs)
-                       return mistakes_.add(line_of(value), path,
-                                            fmt::format("must be a list of 1 to {} rungs, such as "
-                                                        "[{{name: source, passthrough: true}}]",
-                                                        kMaxRungs));
-                     Ladder ladder;
-                     for (const auto& rung : value) {
-                       // Counted from 0, as the checks do that come later.
-                       const std::string rung_path = fmt::format("{}[{}]", path, ladder.size());
-                       mistakes_.note(rung_path, line_of(rung));
-                       if (!rung.IsMap())
-                         mistakes_.add(line_of(rung), rung_path, "must be a mapping");
-                       ladder.emplace_back();
-                       if (rung.IsMap()) read_keys(rung_keys(), "", rung, rung_path, ladder.back());
-                     }
-                     config_.ladder[name] = std::move(ladder);
+                     // Known from here on, whatever its value, so that its channels are not found
+                     // wrong too.
+                     Ladder& ladder = config_.ladder[name];
+                     if (value.IsSequence() && value.size() > 0 && value.size() <= kMaxRungs)
+                       ladder = read_ladder(value, path);
+                     else
+                       mistakes_.add(line_of_value(key, value), path,
+                                     fmt::format("must be a list of 1 to {} rungs, such as "
+                                                 "[{{name: source, passthrough: true}}]",
+                                                 kMaxRungs));
                    });
+  }
+
+  Ladder read_ladder(const YAML::Node& rungs, const std::string& path) {
+    Ladder ladder;
+    for (const auto& rung : rungs) {
+      // Counted from 0, as the checks do that come later.
+      const std::string rung_path = fmt::format("{}[{}]", path, ladder.size());
+      mistakes_.note(rung_path, line_of(rung));
+      ladder.emplace_back();
+      if (rung.IsMap())
+        read_keys(rung_keys(), "", rung, rung_path, ladder.back());
+      else
+        mistakes_.add(line_of(rung), rung_path, "must be a mapping");
+    }
+    return ladder;
   }
 
   bool is_name(const std::string& name, const YAML::Node& key, const std::string& path) {
@@ -175,7 +189,7 @@ class Reader {
 
   static std::string shown(const std::string& name) {
     const std::string quoted = quote(name);
-    return quoted == "'" + name + "'" ? name : quoted;
+    return !name.empty() && quoted == "'" + name + "'" ? name : quoted;
   }
 
   template <typename Owner>
@@ -239,7 +253,7 @@ void read_yaml(std::string_view text, Config& config, Mistakes& mistakes) {
 
 void read_override(std::string_view assignment, Config& config, Mistakes& mistakes) {
   const auto equals = assignment.find('=');
-  if (equals == std::string_view::npos || equals == 0)
+  if (equals == std::string_view::npos || equals == 0 || assignment.front() == '.')
     return mistakes.add(-1, "", "write KEY=VALUE, such as packager.part=500ms");
   std::string path(assignment.substr(0, equals));
   const auto value = parse_document(assignment.substr(equals + 1), path, mistakes);
@@ -250,7 +264,7 @@ void read_override(std::string_view assignment, Config& config, Mistakes& mistak
     for (auto dot = path.rfind('.'); !path.empty(); dot = path.rfind('.')) {
       YAML::Node parent(YAML::NodeType::Map);
       parent.force_insert(path.substr(dot == std::string::npos ? 0 : dot + 1), document);
-      document = parent;
+      document.reset(parent);  // Assignment would write into the shared value.
       path.resize(dot == std::string::npos ? 0 : dot);
     }
     Reader(config, mistakes).read_top(document);

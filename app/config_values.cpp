@@ -166,7 +166,7 @@ std::string print_bounds(const ValueRule& rule) {
   if (rule.kind == ValueKind::kChoice)
     return fmt::format("{}", fmt::join(words(rule.choices), ", "));
   if (is_list(rule.kind))
-    return fmt::format("{} to {} of them", rule.bounds.least, rule.bounds.most);
+    return fmt::format("{} to {} entries", rule.bounds.least, rule.bounds.most);
   if (units_of(rule.kind).front().factor == 1 && rule.kind != ValueKind::kCount) return "";
   return fmt::format("{} to {}", print_number(rule.kind, rule.bounds.least),
                      print_number(rule.kind, rule.bounds.most));

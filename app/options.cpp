@@ -79,12 +79,14 @@ Command parse_options(int argument_count, const char* const* arguments) {
   try {
     CLI::App app(kAbout, "millrace");
     declare(app, values);
+    const std::string help =
+        app.help();  // Afterwards it would be the command's own, without these.
     try {
       app.parse(argument_count, arguments);
     } catch (const CLI::CallForVersion& version) {
       return Exit{kExitOk, std::string(version.what()) + "\n"};
     } catch (const CLI::CallForHelp&) {
-      return Exit{kExitOk, app.help()};
+      return Exit{kExitOk, help};
     }
     if (app.got_subcommand("check-config"))
       return CheckConfig{sources_of(values), values.print_reference};

@@ -1,0 +1,113 @@
+#include "app/options.h"
+
+#include <catch2/catch.hpp>
+
+#include <fstream>
+#include <iterator>
+
+#include "app/config_reference.h"
+#include "app/version.h"
+
+using namespace millrace::app;
+
+namespace {
+
+Command parsed(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "millrace");
+  return parse_options(static_cast<int>(arguments.size()), arguments.data());
+}
+
+ConfigSources served(std::vector<const char*> arguments) {
+  const Command command = parsed(std::move(arguments));
+  const auto* serve = std::get_if<Serve>(&command);
+  if (serve == nullptr) FAIL(std::get<Exit>(command).text);
+  return serve->sources;
+}
+
+Exit refused(std::vector<const char*> arguments) {
+  const Command command = parsed(std::move(arguments));
+  REQUIRE(std::holds_alternative<Exit>(command));
+  return std::get<Exit>(command);
+}
+
+}  // namespace
+
+TEST_CASE("without arguments it serves by the defaults", "[options]") {
+  const auto sources = served({});
+  CHECK_FALSE(sources.file.has_value());
+  CHECK(sources.overrides.empty());
+  CHECK_FALSE(sources.is_open);
+  CHECK_FALSE(sources.is_demo);
+}
+
+TEST_CASE("options stand before or behind the command", "[options]") {
+  for (const auto& sources :
+       {served({"serve", "--config", "c.yaml", "--open", "--demo", "--set", "a.b=1"}),
+        served({"--config=c.yaml", "--open", "--demo", "--set=a.b=1", "serve"}),
+        served({"--config", "c.yaml", "--open", "--demo", "--set", "a.b=1"})}) {
+    CHECK(sources.file == "c.yaml");
+    CHECK(sources.is_open);
+    CHECK(sources.is_demo);
+    CHECK(sources.overrides == std::vector<std::string>{"a.b=1"});
+  }
+}
+
+TEST_CASE("--set is repeatable and hands its text on untouched", "[options]") {
+  CHECK(served({"--set", "http.listen=[\"127.0.0.1:0\"]", "--set", "channels.a={keys: [x,y]}"})
+            .overrides ==
+        std::vector<std::string>{"http.listen=[\"127.0.0.1:0\"]", "channels.a={keys: [x,y]}"});
+}
+
+TEST_CASE("check-config is a command with the same options", "[options]") {
+  const Command command = parsed({"check-config", "--config", "c.yaml", "--set", "a.b=1"});
+  REQUIRE(std::holds_alternative<CheckConfig>(command));
+  CHECK(std::get<CheckConfig>(command).sources.file == "c.yaml");
+  CHECK(std::get<CheckConfig>(command).sources.overrides.size() == 1);
+  CHECK_FALSE(std::get<CheckConfig>(command).print_reference);
+}
+
+TEST_CASE("mistakes on the command line exit with 2", "[options]") {
+  for (const auto& exit : {refused({"--nonsense"}), refused({"nonsense"}), refused({"--config"}),
+                           refused({"--config", "a", "--config", "b"}), refused({"--set"}),
+                           refused({"serve", "check-config"}), refused({"serve", "--print-docs"}),
+                           refused({"--set", "a=1", "b=2"})}) {
+    CHECK(exit.exit_code == kExitMistake);
+    CHECK(exit.text.find("millrace --help") != std::string::npos);
+  }
+}
+
+TEST_CASE("a misplaced assignment's value is not printed", "[options]") {
+  const auto exit = refused({"channels.shop.keys=[s3cret]"});
+  CHECK(exit.text.find("channels.shop.keys=") != std::string::npos);
+  CHECK(exit.text.find("s3cret") == std::string::npos);
+}
+
+TEST_CASE("help and version exit with 0", "[options]") {
+  CHECK(refused({"--version"}).exit_code == kExitOk);
+  CHECK(refused({"--version"}).text == "millrace " + std::string(kVersion) + "\n");
+  for (const auto& help : {refused({"--help"}), refused({"serve", "--help"})}) {
+    CHECK(help.exit_code == kExitOk);
+    for (const auto* word : {"serve", "check-config", "--config", "--set", "--open", "--demo"})
+      CHECK(help.text.find(word) != std::string::npos);
+  }
+}
+
+TEST_CASE("the version is the project's", "[options]") {
+  std::ifstream file(MILLRACE_TEST_DATA "/../../CMakeLists.txt");
+  const std::string project{std::istreambuf_iterator<char>(file), {}};
+  CHECK(project.find("project(millrace VERSION " + std::string(kVersion) + " ") !=
+        std::string::npos);
+}
+
+TEST_CASE("check-config lists every mistake and exits with 2", "[options]") {
+  CheckConfig command;
+  CHECK(check_config(command).exit_code == kExitOk);
+  CHECK(check_config(command).text == "built-in configuration: no mistakes, 0 channels\n");
+  command.sources.overrides = {"packager.part=1ms", "foo=1"};
+  const Exit wrong = check_config(command);
+  CHECK(wrong.exit_code == kExitMistake);
+  CHECK(wrong.text.starts_with("--set: packager.part: 1ms is below the least, 100ms\n"));
+  CHECK(wrong.text.ends_with("\n"));
+  command.print_reference = true;
+  CHECK(check_config(command).text == configuration_reference());
+}
