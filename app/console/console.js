@@ -40,23 +40,25 @@ const seconds = (value) => (value === null ? "–" : `${value.toFixed(2)} s`);
 
 // --- Channels -------------------------------------------------------------------------------
 
+/** What the server says of its channels; throws where it cannot be asked. */
+async function ask() {
+  const response = await fetch("/api/v1/channels", {
+    cache: "no-store", signal: AbortSignal.timeout(5000) });
+  if (!response.ok) throw new Error(`it answered ${response.status}`);
+  return response.json();
+}
+
 async function poll() {
-  try {
-    const response = await fetch("/api/v1/channels", {
-      cache: "no-store", signal: AbortSignal.timeout(5000) });
-    if (!response.ok) throw new Error(`the server answered ${response.status}`);
-    const status = await response.json();
-    channels = status.channels ?? [];
-    $("server").textContent = `version ${status.version}`;
-    $("server").removeAttribute("data-state");
-    showChannels();
-    follow();
-  } catch (error) {
-    $("server").textContent = `server not reachable (${error.message})`;
-    $("server").dataset.state = "lost";
-  } finally {
-    setTimeout(poll, kPollMs);
-  }
+  setTimeout(poll, kPollMs);
+  const status = await ask().catch((error) => error);
+  const lost = status instanceof Error;
+  $("server").textContent = lost ? `server not reachable (${status.message})`
+    : `version ${status.version}`;
+  $("server").dataset.state = lost ? "lost" : "there";
+  if (lost) return;
+  channels = status.channels ?? [];
+  showChannels();
+  follow();
 }
 
 /** Starts what the viewer wants as soon as it can be played. */
@@ -102,7 +104,7 @@ function channelItem(channel) {
     make("span", { class: "name" }, channel.name),
     make("span", { class: "state" }, words[channel.state] ?? channel.state));
   button.addEventListener("click", () => select(channel.name));
-  const facts = [`up ${uptime(channel.uptime_seconds)}`];
+  const facts = channel.state === "live" ? [`up ${uptime(channel.uptime_seconds)}`] : [];
   if (channel.publisher?.protocol) facts.push(channel.publisher.protocol.toUpperCase());
   if (!channel.playable) facts.push("not playable yet");
   const item = make("li", {

@@ -15,8 +15,6 @@ const kHlsConfig = {
   // hls.js speeds up only with more than 1 s of buffer, which a player 0.6 s behind never has.
   // Its own control is off (1 = never faster); #steer() below does it from what the buffer holds.
   maxLiveSyncPlaybackRate: 1,
-  // Further behind than four target durations it jumps to the live position.
-  liveMaxLatencyDurationCount: 4,
   // Watched live, seldom rewound: 20 s behind are kept instead of everything since the start.
   backBufferLength: 20,
   // The live edge is the natural limit; this bounds memory where the window is long.
@@ -25,6 +23,8 @@ const kHlsConfig = {
   // Start in the middle of the ladder's range rather than at its bottom: a wrong guess costs one
   // switch, and the first segment shows whether it was right.
   abrEwmaDefaultEstimate: 4e6,
+  // There is no advertising to be scheduled.
+  enableInterstitialPlayback: false,
   // A stall shows after 1.25 s by default: longer than the whole buffer at this latency.
   detectStallWithCurrentTimeMs: 500,
 };
@@ -34,7 +34,12 @@ const kHlsConfig = {
 const kSteerIntervalMs = 100;
 const kFastest = 1.08;
 const kSlowest = 0.94;
-const kTooFarSeconds = 2.5; // Beyond the target: jump, for catching up would take half a minute.
+// Seconds beyond the target from which it jumps: catching up would take half a minute.
+const kTooFarSeconds = 2.5;
+const kLostSeconds = 8; // Then also to where nothing is buffered yet.
+// hls.js begins at the key frame before the live position. While joining, a jump is not noticed.
+const kJoinSeconds = 0.4;
+const kJoinMs = 4000;
 const kThinBufferSeconds = 0.12;
 
 export class Player extends EventTarget {
@@ -45,7 +50,8 @@ export class Player extends EventTarget {
   #steerTimer = 0;
   #retryTimer = 0;
   #attempts = 0;
-  #mediaErrorAt = 0;
+  #mediaErrorAt = -Infinity;
+  #joinedAt = -Infinity;
   #message = "";
   #state = "idle"; // idle, loading, playing, stalled, retrying, failed, ended
   #choice = -1;
@@ -56,7 +62,7 @@ export class Player extends EventTarget {
   constructor(video) {
     super();
     this.#video = video;
-    video.addEventListener("playing", () => this.#set("playing", ""));
+    video.addEventListener("playing", () => this.#onPlaying());
     video.addEventListener("waiting", () => this.#onWaiting());
     video.addEventListener("ended", () => this.#set("ended", "The show has ended."));
     this.#steerTimer = setInterval(() => this.#steer(), kSteerIntervalMs);
@@ -138,6 +144,7 @@ export class Player extends EventTarget {
     if (!Hls?.isSupported()) return this.#startNative();
     const hls = new Hls(kHlsConfig);
     this.#hls = hls;
+    believeTheBuffer(hls);
     hls.on(Hls.Events.MANIFEST_PARSED, () => {
       if (this.#choice >= 0) hls.loadLevel = this.#choice;
       this.#play();
@@ -177,8 +184,13 @@ export class Player extends EventTarget {
     this.#video.playbackRate = 1;
   }
 
+  #onPlaying() {
+    if (this.#state === "loading") this.#joinedAt = performance.now();
+    this.#set("playing", "");
+  }
+
   #onWaiting() {
-    if (this.#state !== "playing") return;
+    if (this.#state !== "playing" || this.#video.seeking) return; // Our own jumps are no stalls.
     this.#stalls += 1;
     this.#set("stalled", "Waiting for the stream …");
   }
@@ -231,7 +243,10 @@ export class Player extends EventTarget {
     if (!(hls.latency > 0) || !Number.isFinite(behind)) return;
     const ahead = this.#ahead();
     const position = hls.liveSyncPosition;
-    if (behind > kTooFarSeconds && position && position - video.currentTime < ahead) {
+    const buffered = position - video.currentTime < ahead;
+    const joining = performance.now() - this.#joinedAt < kJoinMs;
+    const tooFar = joining ? kJoinSeconds : kTooFarSeconds;
+    if (position && (behind > kLostSeconds || (behind > tooFar && buffered))) {
       video.currentTime = position;
       return;
     }
@@ -255,6 +270,17 @@ export class Player extends EventTarget {
   }
 
   #changed() { this.dispatchEvent(new Event("change")); }
+}
+
+/**
+ * hls.js takes a segment for complete when at most 0.2 s of it are missing in the buffer. With parts
+ * of 0.2 s that is the last part, and audio's last part is shorter still: where a playlist with the
+ * end of the segment overtakes the part before it, the end is never loaded, and the player stalls.
+ * No option sets that tolerance, so it is set where hls.js 1.7 keeps it.
+ */
+function believeTheBuffer(hls) {
+  const tracker = hls.streamController?.fragmentTracker;
+  if (typeof tracker?.bufferPadding === "number") tracker.bufferPadding = 0.01;
 }
 
 function nameOf(level) {

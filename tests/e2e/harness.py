@@ -1,0 +1,273 @@
+"""What every end-to-end test stands on: its own server on free ports, tools that end with it."""
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+import httpc
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = pathlib.Path(__file__).resolve().parent
+
+# A line of a sanitizer's report in a program's standard error.
+_SANITIZER = re.compile(r"ERROR: (Address|Leak|Thread|Memory)Sanitizer|WARNING: ThreadSanitizer|"
+                        r"runtime error: |SUMMARY: \w+Sanitizer")
+# Used where the caller's environment says nothing (scripts/sanitizers says it for scripts/test).
+_SANITIZER_OPTIONS = {
+    "ASAN_OPTIONS": "detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "LSAN_OPTIONS": f"suppressions={ROOT}/scripts/suppressions/lsan:print_suppressions=0",
+    "TSAN_OPTIONS": f"halt_on_error=1:suppressions={ROOT}/scripts/suppressions/tsan",
+    "G_SLICE": "always-malloc", "GST_REGISTRY_FORK": "no",
+}
+
+_TESTS = {}
+
+
+class Failure(Exception):
+    """A test's expectation did not hold."""
+
+
+class Skip(Exception):
+    """The test cannot run here, and why. The runner counts it as failed unless told otherwise."""
+
+
+def test(timeout=60, long_only=False):
+    """Registers a function of one argument, the Case, under its name."""
+    def register(function):
+        _TESTS[function.__name__] = (function, timeout, long_only)
+        return function
+    return register
+
+
+def registered():
+    return dict(_TESTS)
+
+
+def expect(condition, message):
+    if not condition:
+        raise Failure(message)
+
+
+def wait_for(condition, timeout, what, step=0.05):
+    """The first true value of condition(); Failure after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise Failure(f"after {timeout:g} s still waiting for {what}")
+        time.sleep(step)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Tool:
+    """A child process whose output goes to a file. stop() ends it and all that it must end."""
+
+    def __init__(self, name, command, log, env=None, cwd=None, stdin=subprocess.DEVNULL):
+        self.name, self.command, self.log = name, command, log
+        with open(log, "wb") as out:
+            self.process = subprocess.Popen(command, stdin=stdin, stdout=out,
+                                            stderr=subprocess.STDOUT, cwd=cwd,
+                                            env={**os.environ, **(env or {})})
+
+    def text(self):
+        return pathlib.Path(self.log).read_text("utf-8", "replace")
+
+    def running(self):
+        return self.process.poll() is None
+
+    def wait(self, timeout):
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{self.name} did not end within {timeout:g} s") from None
+
+    def stop(self, how=signal.SIGTERM, timeout=5.0):
+        if self.running():
+            self.process.send_signal(how)
+            try:
+                self.process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        return self.process.returncode
+
+
+class Server:
+    """A millrace of one test. `settings` go into its configuration file over what tests need."""
+
+    def __init__(self, case, settings=None, arguments=()):
+        self.case = case
+        self.http_port, self.rtmp_port, self.api_port = free_port(), free_port(), free_port()
+        self.stderr_path = case.folder / f"server{len(case.servers)}.log"
+        config = {
+            "http": {"listen": [f"127.0.0.1:{self.http_port}"]},
+            "rtmp": {"listen": [f"127.0.0.1:{self.rtmp_port}"]},
+            "api": {"listen": [f"127.0.0.1:{self.api_port}"]},
+            "hls": {"state_file": str(case.folder / "state")},
+            "ladder": {"none": [{"name": "source", "passthrough": True}],
+                       "two": [{"name": "source", "passthrough": True},
+                               {"name": "360p", "height": 360, "bitrate": "700k"}]},
+            "channels": {"one": {"keys": ["secret-one"], "ladder": "none"},
+                         "two": {"keys": ["secret-two"], "ladder": "none"},
+                         "ladder": {"keys": ["secret-ladder"], "ladder": "two"}},
+        }
+        for section, values in (settings or {}).items():
+            config[section] = {**config.get(section, {}), **values}
+        path = case.folder / f"server{len(case.servers)}.yaml"
+        path.write_text(json.dumps(config, indent=1))  # JSON is YAML.
+        self.command = [str(case.build / "millrace"), "serve", "--config", str(path), *arguments]
+        self.stderr = open(self.stderr_path, "wb")
+        environment = {**_SANITIZER_OPTIONS, **os.environ}
+        self.started_at = time.monotonic()
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, env=environment,
+                                        stdout=self.stderr, stderr=self.stderr)
+        self.stopped = False
+
+    @property
+    def base(self):
+        return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def rtmp(self):
+        return f"rtmp://127.0.0.1:{self.rtmp_port}/live"
+
+    def url(self, channel="one"):
+        return f"{self.base}/live/{channel}/index.m3u8"
+
+    def log(self):
+        return self.stderr_path.read_text("utf-8", "replace")
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def wait_ready(self, timeout=20.0):
+        def ready():
+            expect(self.alive(), f"the server ended with {self.process.returncode}: {self.log()[-600:]}")
+            with contextlib.suppress(OSError):
+                return httpc.fetch(f"http://127.0.0.1:{self.api_port}/readyz").status == 200
+            return False
+        wait_for(ready, timeout, "/readyz")
+        return self
+
+    def metrics(self):
+        """{(name, frozenset of labels): value}"""
+        text = httpc.fetch(f"http://127.0.0.1:{self.api_port}/metrics").text
+        found = {}
+        for line in text.splitlines():
+            match = re.match(r"^(\w+)(?:\{(.*)\})? (\S+)", line)
+            if match:
+                labels = frozenset(re.findall(r'(\w+)="([^"]*)"', match.group(2) or ""))
+                found[(match.group(1), labels)] = float(match.group(3))
+        return found
+
+    def metric(self, name, **labels):
+        """The sum of a metric's series that have these labels."""
+        wanted = set(labels.items())
+        return sum(value for (found, having), value in self.metrics().items()
+                   if found == name and wanted <= having)
+
+    def channels(self):
+        body = httpc.fetch(f"{self.base}/api/v1/channels").body
+        return {channel["name"]: channel for channel in json.loads(body)["channels"]}
+
+    def wait_playable(self, channel="one", timeout=20.0, renditions=1):
+        """Until viewers can play it: the multivariant playlist and a part of each rendition."""
+        def playable():
+            expect(self.alive(), f"the server ended: {self.log()[-600:]}")
+            found = self.channels().get(channel)
+            return found and found["playable"] and len(found["renditions"]) >= renditions and found
+        return wait_for(playable, timeout, f"channel {channel} to be playable")
+
+    def stop(self):
+        """SIGTERM; Failure when the end is not clean."""
+        if self.stopped:
+            return
+        self.stopped = True
+        died = self.process.poll()
+        if died is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                raise Failure("the server did not stop within 20 s of SIGTERM") from None
+        self.stderr.close()
+        expect(died is None, f"the server died with {died}: {self.log()[-1500:]}")
+        report = _SANITIZER.search(self.log())
+        expect(not report, f"sanitizer report in {self.stderr_path}: "
+                           f"{self.log()[report.start():][:1500] if report else ''}")
+        expect(self.process.returncode == 0, f"exit code {self.process.returncode} on SIGTERM: "
+                                             f"{self.log()[-1500:]}")
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.stderr.close()
+
+
+class Case:
+    """One test's surroundings: folder for logs, binaries, media; everything it starts is ended."""
+
+    def __init__(self, name, build, media, folder, long):
+        self.name, self.build, self.media, self.folder = name, build, media, folder
+        self.long = long
+        self.servers, self.tools, self.notes = [], [], []
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def note(self, text):
+        """A figure that belongs beside the verdict."""
+        self.notes.append(text)
+
+    def server(self, settings=None, arguments=()):
+        server = Server(self, settings, arguments)
+        self.servers.append(server)
+        return server.wait_ready()
+
+    def run(self, name, command, **more):
+        log = self.folder / f"{name}{len(self.tools)}.log"
+        tool = Tool(name, [str(word) for word in command], log, **more)
+        self.tools.append(tool)
+        return tool
+
+    def file(self, name):
+        path = self.media / name
+        if not path.exists():
+            raise Skip(f"no {path}")
+        return path
+
+    def finish(self, failed):
+        """Ends everything; the first unclean end of a server is a Failure."""
+        for tool in reversed(self.tools):
+            tool.stop()
+        problem = None
+        for server in self.servers:
+            try:
+                server.kill() if failed else server.stop()
+            except Failure as failure:
+                problem = problem or failure
+            if failed and _SANITIZER.search(server.log()):
+                problem = problem or Failure(f"sanitizer report in {server.stderr_path}")
+        if problem:
+            raise problem
+
+
+def get_json(url):
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return json.load(answer)
