@@ -74,7 +74,9 @@ Status Amf0Reader::require(std::size_t count) const {
 }
 
 Result<AmfValue> Amf0Reader::read() {
-  return read_value(0);
+  AmfValue value;
+  RETURN_IF_ERROR(read_value(0, value));
+  return value;
 }
 
 Result<std::string> Amf0Reader::read_text(int length_bytes) {
@@ -95,77 +97,75 @@ Result<double> Amf0Reader::read_number() {
   return std::bit_cast<double>(static_cast<std::uint64_t>(read_u32(at)) << 32 | read_u32(at + 4));
 }
 
-Result<AmfValue> Amf0Reader::read_properties(int depth) {
-  AmfObject object;
+Status Amf0Reader::read_properties(int depth, AmfValue& value) {
+  auto& object = value.content.emplace<AmfObject>();
   for (;;) {
     ASSIGN_OR_RETURN(std::string name, read_text(2));
     RETURN_IF_ERROR(require(1));
     // 2.5: an object ends with an empty name and the object-end marker.
     if (name.empty() && bytes_[position_] == kObjectEnd) {
       ++position_;
-      return AmfValue(std::move(object));
+      return ok();
     }
-    ASSIGN_OR_RETURN(AmfValue value, read_value(depth + 1));
-    object.push_back({std::move(name), std::move(value)});
+    object.emplace_back().name = std::move(name);
+    RETURN_IF_ERROR(read_value(depth + 1, object.back().value));
   }
 }
 
-Result<AmfValue> Amf0Reader::read_items(int depth) {
+Status Amf0Reader::read_items(int depth, AmfValue& value) {
   RETURN_IF_ERROR(require(4));
   const std::uint32_t count = read_u32(bytes_.data() + position_);
   position_ += 4;
-  AmfObject items;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    ASSIGN_OR_RETURN(AmfValue value, read_value(depth + 1));
-    items.push_back({{}, std::move(value)});
-  }
-  return AmfValue(std::move(items));
+  auto& items = value.content.emplace<AmfObject>();
+  for (std::uint32_t i = 0; i < count; ++i)
+    RETURN_IF_ERROR(read_value(depth + 1, items.emplace_back().value));
+  return ok();
 }
 
-Result<AmfValue> Amf0Reader::read_value(int depth) {
+Status Amf0Reader::read_value(int depth, AmfValue& value) {
   if (depth > kMaxDepth) return Error{ErrorCode::kLimitExceeded, "amf0: values nested too deep"};
   if (++values_ > kMaxValues) return Error{ErrorCode::kLimitExceeded, "amf0: too many values"};
   RETURN_IF_ERROR(require(1));
-  switch (bytes_[position_++]) {
+  switch (const auto marker = bytes_[position_++]; marker) {
     case kNumber: {
-      ASSIGN_OR_RETURN(const double number, read_number());
-      return AmfValue(number);
+      ASSIGN_OR_RETURN(value.content, read_number());
+      return ok();
     }
     case kBoolean:
       RETURN_IF_ERROR(require(1));
-      return AmfValue(bytes_[position_++] != 0);
-    case kString: {
-      ASSIGN_OR_RETURN(std::string text, read_text(2));
-      return AmfValue(std::move(text));
-    }
+      value.content = bytes_[position_++] != 0;
+      return ok();
+    case kString:
     case kLongString:
     case kXmlDocument: {
-      ASSIGN_OR_RETURN(std::string text, read_text(4));
-      return AmfValue(std::move(text));
+      ASSIGN_OR_RETURN(value.content, read_text(marker == kString ? 2 : 4));
+      return ok();
     }
     case kNull:
-      return AmfValue(AmfNull{});
+      value.content = AmfNull{};
+      return ok();
     case kUndefined:
     case kUnsupportedValue:
-      return AmfValue();
+      value.content = AmfUndefined{};
+      return ok();
     case kEcmaArray:
       // 2.10: the count is a hint only; the array ends like an object.
       RETURN_IF_ERROR(require(4));
       position_ += 4;
-      return read_properties(depth);
+      return read_properties(depth, value);
     case kObject:
-      return read_properties(depth);
+      return read_properties(depth, value);
     case kTypedObject: {
       ASSIGN_OR_RETURN(const std::string class_name, read_text(2));
-      return read_properties(depth);
+      return read_properties(depth, value);
     }
     case kStrictArray:
-      return read_items(depth);
+      return read_items(depth, value);
     case kDate: {
-      ASSIGN_OR_RETURN(const double milliseconds, read_number());
+      ASSIGN_OR_RETURN(value.content, read_number());
       RETURN_IF_ERROR(require(2));  // 2.13: the time zone is reserved.
       position_ += 2;
-      return AmfValue(milliseconds);
+      return ok();
     }
     case kReference:
       return Error{ErrorCode::kUnsupported, "amf0: a reference"};

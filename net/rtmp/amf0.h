@@ -64,9 +64,9 @@ class Amf0Reader {
   Result<AmfValue> read();
 
  private:
-  Result<AmfValue> read_value(int depth);
-  Result<AmfValue> read_properties(int depth);
-  Result<AmfValue> read_items(int depth);
+  Status read_value(int depth, AmfValue& value);
+  Status read_properties(int depth, AmfValue& value);
+  Status read_items(int depth, AmfValue& value);
   Result<std::string> read_text(int length_bytes);
   Result<double> read_number();
   Status require(std::size_t count) const;
