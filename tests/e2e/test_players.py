@@ -1,0 +1,182 @@
+"""Browsers: the page with hls.js as viewers see it, and Shaka Player on a page of the tests' own."""
+import functools
+import http.server
+import threading
+import time
+
+import publishers
+from browser import Browser
+from harness import HERE, Skip, expect, test, wait_for
+
+_SNAPSHOT = "window.millrace ? millrace.player.snapshot() : null"
+
+
+def snapshot(browser):
+    return browser.evaluate(_SNAPSHOT) or {"state": "no page", "levels": [], "errors": [], "stalls": 0}
+
+
+def wait_playing(browser, timeout):
+    def playing():
+        state = snapshot(browser)
+        expect(state["state"] != "failed", f"the page says {state.get('message')}")
+        return state["state"] == "playing" and state["time"] > 0 and state["latency"] and state
+    return wait_for(playing, timeout, "the page to play", 0.1)
+
+
+def fatal_or_decode(state):
+    """Errors that a viewer would see: fatal ones, and everything about decoding or appending."""
+    return [e for e in state["errors"] if e["fatal"] or e["type"] == "mediaError" and
+            e["details"] not in ("bufferStalledError", "bufferNudgeOnStall")]
+
+
+def watch(browser, seconds, step=0.5):
+    """Snapshots over a time."""
+    seen, until = [], time.monotonic() + seconds
+    while time.monotonic() < until:
+        seen.append(snapshot(browser))
+        time.sleep(step)
+    return seen
+
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def choose(browser, index):
+    """As a viewer does it: a click on the rung."""
+    browser.evaluate(f"document.querySelector('#choices [data-level=\"{index}\"] input').click()")
+
+
+@test(timeout=90)
+def demo_plays_in_the_page(case):
+    """From the start of the server with its demo channel to moving pictures, and a screenshot."""
+    server = case.server(arguments=["--demo"])
+    with Browser(case.folder / "chromium.log") as browser:
+        browser.goto(f"{server.base}/?channel=demo")
+        wait_playing(browser, 30)
+        took = time.monotonic() - server.started_at
+        # Sanitizers make everything some times slower than what a viewer gets.
+        slow = b"__asan_init" in (case.build / "millrace").read_bytes() or \
+            b"__tsan_init" in (case.build / "millrace").read_bytes()
+        case.note(f"plays {took:.1f} s after the server's start{' (sanitized)' if slow else ''}")
+        expect(took < (30 if slow else 10), f"played only after {took:.1f} s")
+        seen = watch(browser, 170 if case.long else 8)
+        latencies = [state["latency"] for state in seen[4:] if state["latency"]]
+        middle = percentile(latencies, 0.5)
+        case.note(f"live latency median {middle:.2f} s, p95 {percentile(latencies, 0.95):.2f} s, "
+                  f"stalls {seen[-1]['stalls']}, dropped {seen[-1]['droppedFrames']} of "
+                  f"{seen[-1]['totalFrames']}")
+        browser.screenshot(case.folder / "page.png")
+        expect(not fatal_or_decode(seen[-1]), str(fatal_or_decode(seen[-1])))
+        expect(not browser.exceptions(), str(browser.exceptions()))
+        expect(slow or middle <= 1.0, f"steady live latency is {middle:.2f} s")
+        expect(slow or not seen[-1]["stalls"], f"{seen[-1]['stalls']} stalls")
+        foreign = [url for url in browser.requests if not url.startswith((server.base, "data:", "blob:"))]
+        expect(not foreign, f"the page asked elsewhere: {foreign}")
+
+
+@test(timeout=120)
+def rungs_are_switched_by_hand(case):
+    """Down and up, each by a click: the picture changes its size, nothing stalls or fails."""
+    server = case.server()
+    publishers.ffmpeg_copy(case, case.file("product_1080p30_zerolat_4500k.flv"), server, "secret-ladder")
+    server.wait_playable("ladder", renditions=3)
+    with Browser(case.folder / "chromium.log") as browser:
+        browser.goto(f"{server.base}/?channel=ladder")
+        state = wait_playing(browser, 30)
+        wait_for(lambda: len(snapshot(browser)["levels"]) == 2, 10, "both rungs in the page")
+        by_height = {level["height"]: level["index"] for level in snapshot(browser)["levels"]}
+        expect(set(by_height) == {1080, 360}, f"rungs {by_height}")
+        watch(browser, 3)
+        before = snapshot(browser)
+        until, round_trips = time.monotonic() + (170 if case.long else 14), 0
+        while time.monotonic() < until:
+            for height in (360, 1080):
+                choose(browser, by_height[height])
+                wait_for(lambda: snapshot(browser)["height"] == height, 10, f"the {height} lines")
+                watch(browser, 1.5)
+            round_trips += 1
+        state = snapshot(browser)
+        browser.screenshot(case.folder / "page.png")
+        stalls = state["stalls"] - before["stalls"]
+        case.note(f"{round_trips} times down and up, {stalls} stalls, latency {state['latency']:.2f} s")
+        expect(not fatal_or_decode(state), str(fatal_or_decode(state)))
+        expect(stalls == 0, f"{stalls} stalls: {state['errors'][-5:]}")
+        expect(not browser.exceptions(), str(browser.exceptions()))
+
+
+@test(timeout=90)
+def page_waits_for_a_channel_and_takes_it_up_again(case):
+    """A channel that is not live is said in words; its start, loss and return need no reload."""
+    server = case.server()
+    with Browser(case.folder / "chromium.log") as browser:
+        browser.goto(f"{server.base}/?channel=one")
+        wait_for(lambda: "not live" in snapshot(browser).get("message", ""), 10, "the page to say it")
+        publisher = publishers.ffmpeg_small(case, server, "secret-one")
+        wait_playing(browser, 30)
+        publisher.stop()
+        wait_for(lambda: snapshot(browser)["state"] != "playing", 20, "the picture to stop")
+        at = snapshot(browser)["time"]
+        publishers.ffmpeg_small(case, server, "secret-one")
+        wait_for(lambda: snapshot(browser)["state"] == "playing" and
+                 abs(snapshot(browser)["time"] - at) > 0.5, 30, "the picture to go on")
+        expect(not browser.exceptions(), str(browser.exceptions()))
+
+
+@test(timeout=60)
+def sound_alone_and_picture_alone_play(case):
+    server = case.server()
+    publishers.ffmpeg_small(case, server, "secret-one", video=False)
+    publishers.ffmpeg_small(case, server, "secret-two", audio=False)
+    for channel in ("one", "two"):
+        server.wait_playable(channel)
+    with Browser(case.folder / "chromium.log") as browser:
+        for channel in ("one", "two"):
+            browser.goto(f"{server.base}/?channel={channel}")
+            wait_playing(browser, 20)
+            seen = watch(browser, 3)
+            expect(seen[-1]["time"] - seen[0]["time"] > 1.5, f"{channel} does not go on")
+            expect((seen[-1]["height"] == 0) == (channel == "one"), f"{channel}: {seen[-1]['height']} lines")
+            expect(not fatal_or_decode(seen[-1]), str(fatal_or_decode(seen[-1])))
+
+
+class _Pages(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def translate_path(self, path):
+        name = path.partition("?")[0].strip("/")
+        if name == "shaka-player.js":
+            return str(HERE / "node_modules/shaka-player/dist/shaka-player.compiled.js")
+        return str(HERE / "pages" / name)
+
+
+@test(timeout=90)
+def shaka_plays_from_another_origin(case):
+    """From a page of another host, so CORS is what it has to be."""
+    if not (HERE / "node_modules/shaka-player").exists():
+        raise Skip("no tests/e2e/node_modules: npm ci --ignore-scripts there, as scripts/setup does")
+    server = case.server()
+    publishers.ffmpeg_copy(case, case.file("product_1080p30_zerolat_4500k.flv"), server, "secret-ladder")
+    server.wait_playable("ladder", renditions=3)
+    pages = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Pages))
+    threading.Thread(target=pages.serve_forever, daemon=True).start()
+    try:
+        with Browser(case.folder / "chromium.log") as browser:
+            browser.goto(f"http://127.0.0.1:{pages.server_port}/shaka.html?url={server.url('ladder')}")
+            wait_for(lambda: browser.evaluate("window.seen && (seen.loaded || seen.errors.length)"), 30,
+                     "Shaka to load")
+            wait_for(lambda: browser.evaluate("look()")["time"] > 0, 20, "Shaka to play")
+            first = browser.evaluate("look()")
+            time.sleep(170 if case.long else 6)
+            last = browser.evaluate("look()")
+            browser.screenshot(case.folder / "page.png")
+            case.note(f"{last['frames'] - first['frames']} frames, {last['behind']:.2f} s behind the edge, "
+                      f"{last['stalls']} stalls")
+            expect(not last["errors"], f"Shaka: {last['errors']}")
+            expect(last["frames"] - first["frames"] > 60, f"{first} -> {last}")
+            expect(len(last["variants"]) == 2, f"variants {last['variants']}")
+    finally:
+        pages.shutdown()
+        pages.server_close()
