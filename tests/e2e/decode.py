@@ -17,9 +17,9 @@ def ffmpeg_reads(url, seconds=4.0, timeout=40.0):
     return "\n".join(line for line in text.splitlines() if not _harmless(line))
 
 
-# What FFmpeg 5.1 says of every live HLS playlist, whoever made it: tags of low latency that it does
-# not know at its level, and segments that left the list while it read.
-_HARMLESS = re.compile(r"Skip \(|Opening |skipping \d+ segments ahead")
+# What FFmpeg 5.1 says of every live playlist of fMP4, whoever made it: tags of low latency that it
+# does not know, and the init segment, which it reads again after each reload of the playlist.
+_HARMLESS = re.compile(r"Skip \(|Opening |Found duplicated MOOV Atom")
 
 
 def _harmless(line):
@@ -45,11 +45,11 @@ def probe(url, timeout=40.0):
 
 
 def packet_times(path, stream, timeout=40.0):
-    """[(pts, dts, duration)] in seconds of a file's packets."""
+    """[(pts, dts)] in seconds of a file's packets."""
     done = subprocess.run(["ffprobe", "-loglevel", "error", "-select_streams", stream, "-show_entries",
-                           "packet=pts_time,dts_time,duration_time", "-of", "csv=p=0", path],
+                           "packet=pts_time,dts_time", "-of", "csv=p=0", path],
                           capture_output=True, timeout=timeout, check=False)
-    rows = [line.split(",")[:3] for line in done.stdout.decode().splitlines() if line]
+    rows = [line.split(",")[:2] for line in done.stdout.decode().splitlines() if line]
     return [tuple(float(value) for value in row) for row in rows]
 
 

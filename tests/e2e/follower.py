@@ -55,6 +55,7 @@ class Follower:
         self.first = None
         self.lock = threading.Lock()
         self.edges = []  # (time, msn, index) of each playlist with a new part.
+        self.lags = []  # Wall clock minus program date of the edge, at each new part.
         self.reports = []  # (time, rendition reports) of each playlist.
         self.listed = {}  # Part URI -> time of the playlist that first listed it.
         self.segment_listed = {}  # Segment -> time; by number.
@@ -122,6 +123,8 @@ class Follower:
             self.reports.append((now, new.reports))
             if new.edge() is not None and (old is None or new.edge() != old.edge()):
                 self.edges.append((now, *new.edge()))
+                if old is not None and new.edge_date() is not None:
+                    self.lags.append(time.time() - (time.monotonic() - now) - new.edge_date())
         self._queue_media(old, new, now)
         for hint in new.hints:
             if hint.get("TYPE") == "PART" and hint.get("URI") not in self.hinted:

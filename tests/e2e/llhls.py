@@ -6,6 +6,7 @@ is broken. The URL is that of a multivariant playlist.
 """
 import argparse
 import json
+import statistics
 import sys
 import threading
 import time
@@ -82,6 +83,8 @@ class Check:
             each.check_kept()
             self._check_pace(each, heartbeat, lenient)
             self._check_progress(each)
+        self._check_sync(lenient)
+        self._check_declared()
         self._check_rates()
         self._check_boundaries()
 
@@ -91,14 +94,50 @@ class Check:
             return
         self.report.expect(latest.endlist or (latest.edge() or (0, 0)) > (first.edge() or (0, -1)),
                            "PL-15", each.where, "nothing new came")
-        dates = [s for s in latest.segments if s.pdt is not None]
-        if dates:
-            after = sum(float(s.duration) for s in latest.segments if s.msn >= dates[-1].msn)
-            after += sum(float(p.duration) for p in latest.open.parts) if latest.open else 0
-            behind = time.time() - dates[-1].pdt - after
-            self.report.figures[f"edge of {each.where} behind the clock"] = f"{behind:.2f} s"
+        if each.lags:
+            behind = statistics.median(each.lags)
+            self.report.figures[f"edge of {each.where} behind the clock"] = (
+                f"{behind * 1e3:.0f} ms, at most {max(each.lags) * 1e3:.0f} ms")
             self.report.prefer(-0.3 <= behind <= 60, "PL-24", each.where,
                                f"live edge {behind:.1f} s behind the clock")
+
+    def _check_sync(self, lenient):
+        """XR-06: what one rendition publishes, the others have within one part target."""
+        lags = {each.where: statistics.median(each.lags) for each in self.followers if each.lags}
+        targets = [float(each.latest.part_target) for each in self.followers
+                   if each.latest and each.latest.part_target]
+        judge = self.report.prefer if lenient else self.report.expect
+        for where, lag in lags.items():
+            apart = lag - min(lags.values())
+            judge(apart <= max(targets, default=1.0), "XR-06", where,
+                  f"published {apart * 1e3:.0f} ms after the foremost rendition")
+
+    def _check_declared(self):
+        """MV-06, MV-09, MV-11: what STREAM-INF says against the init segment and the media."""
+        by_url = {each.url: each for each in self.followers}
+        for variant in self.multivariant.variants:
+            each = by_url.get(urllib.parse.urljoin(self.url, variant["URI"]))
+            if each is None or not each.segment_bytes:
+                continue
+            segment, _, chunks = list(each.segment_bytes.values())[-1]
+            init = each.media.inits.get(segment.map_uri)
+            if not chunks or init is None:
+                continue
+            track = init.tracks[chunks[0].track_id]
+            codecs = [c.strip().lower() for c in variant.get("CODECS", "").split(",")]
+            if track.codec:
+                self.report.expect(track.codec.lower() in codecs, "MV-06", each.where,
+                                   f"the init segment is {track.codec}, CODECS {codecs}")
+            if track.handler != "vide":
+                continue
+            self.report.prefer(variant.get("RESOLUTION") == f"{track.width}x{track.height}", "MV-09",
+                               each.where, f"{track.width}x{track.height} declared as "
+                                           f"{variant.get('RESOLUTION')}")
+            samples = [s.duration for c in chunks for s in c.samples]
+            measured = track.timescale / statistics.median(samples)
+            declared = float(variant.get("FRAME-RATE", 0))
+            self.report.prefer(abs(measured - declared) < 0.02 * measured, "MV-11", each.where,
+                               f"{measured:.3f} frames/s declared as {declared}")
 
     def _check_pace(self, each, heartbeat, lenient):
         """PT-14, PL-15 from the times at which the playlists came."""

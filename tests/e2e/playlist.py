@@ -114,6 +114,15 @@ class MediaPlaylist:
             return (self.segments[-1].msn, len(self.segments[-1].parts) - 1)
         return None
 
+    def edge_date(self):
+        """Program date of the end of the newest part, or None."""
+        dated = [s for s in self.segments + ([self.open] if self.open else []) if s.pdt is not None]
+        if not dated:
+            return None
+        after = sum(float(s.duration) for s in self.segments if s.msn >= dated[-1].msn)
+        after += sum(float(p.duration) for p in self.open.parts) if self.open else 0.0
+        return dated[-1].pdt + after
+
     def parts(self):
         for segment in self.segments + ([self.open] if self.open else []):
             yield from segment.parts
