@@ -33,7 +33,8 @@ function uptime(seconds) {
   const s = Math.max(0, Math.floor(seconds));
   const two = (n) => String(n).padStart(2, "0");
   const hours = Math.floor(s / 3600);
-  return `${hours ? `${hours}:` : ""}${hours ? two(Math.floor(s / 60) % 60) : Math.floor(s / 60)}:${two(s % 60)}`;
+  const minutes = Math.floor(s / 60) % 60;
+  return hours ? `${hours}:${two(minutes)}:${two(s % 60)}` : `${minutes}:${two(s % 60)}`;
 }
 
 const seconds = (value) => (value === null ? "–" : `${value.toFixed(2)} s`);

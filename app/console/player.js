@@ -57,6 +57,7 @@ export class Player extends EventTarget {
   #choice = -1;
   #stalls = 0;
   #errors = [];
+  #codecs = [];
   #rateBefore = 1;
 
   constructor(video) {
@@ -145,6 +146,10 @@ export class Player extends EventTarget {
     const hls = new Hls(kHlsConfig);
     this.#hls = hls;
     believeTheBuffer(hls);
+    hls.on(Hls.Events.MANIFEST_LOADED, (_, data) => {
+      const all = data.levels.flatMap((level) => (level.attrs.CODECS ?? "").split(","));
+      this.#codecs = [...new Set(all)];
+    });
     hls.on(Hls.Events.MANIFEST_PARSED, () => {
       if (this.#choice >= 0) hls.loadLevel = this.#choice;
       this.#play();
@@ -161,7 +166,7 @@ export class Player extends EventTarget {
   /** Where there are no Media Source Extensions (iPhone) the system plays HLS by itself. */
   #startNative() {
     if (!this.#video.canPlayType("application/vnd.apple.mpegurl")) {
-      return this.#set("failed", "This browser cannot play live video: it has no Media Source Extensions.");
+      return this.#set("failed", "This browser has no Media Source Extensions: it cannot play this.");
     }
     this.#video.onerror = () => this.#retry("The stream cannot be played.");
     this.#video.src = this.#url;
@@ -199,11 +204,11 @@ export class Player extends EventTarget {
     const Hls = window.Hls;
     const status = data.response?.code ?? null;
     this.#errors.push({ type: data.type, details: data.details, fatal: data.fatal, status,
-      reason: String(data.reason ?? data.error?.message ?? ""), at: Math.round(performance.now()) });
+      reason: String(data.reason ?? data.error?.message ?? "") });
     if (this.#errors.length > 100) this.#errors.shift();
     this.#changed();
     if (!data.fatal) return;
-    const codec = codecProblem(data, this.#hls);
+    const codec = codecProblem(data.details, this.#codecs);
     if (codec) {
       this.#teardown();
       return this.#set("failed", codec);
@@ -285,23 +290,21 @@ function believeTheBuffer(hls) {
 
 function nameOf(level) {
   const path = /\/([^/]+)\/[^/]*\.m3u8/.exec(level.url?.[0] ?? level.uri ?? "");
-  return path ? decodeURIComponent(path[1]) : level.name || (level.height ? `${level.height}p` : "audio");
+  if (path) return decodeURIComponent(path[1]);
+  return level.name || (level.height ? `${level.height}p` : "audio");
 }
 
-function codecProblem(data, hls) {
-  const details = window.Hls.ErrorDetails;
-  if (![details.MANIFEST_INCOMPATIBLE_CODECS_ERROR, details.BUFFER_ADD_CODEC_ERROR,
-        details.BUFFER_INCOMPATIBLE_CODECS_ERROR].includes(data.details)) {
+/** What to tell a viewer whose browser lacks a decoder; empty for every other error. */
+function codecProblem(details, codecs) {
+  const known = window.Hls.ErrorDetails;
+  if (![known.MANIFEST_INCOMPATIBLE_CODECS_ERROR, known.BUFFER_ADD_CODEC_ERROR,
+        known.BUFFER_INCOMPATIBLE_CODECS_ERROR].includes(details)) {
     return "";
   }
-  const codecs = new Set();
-  for (const level of hls?.levels?.length ? hls.levels : data.levels ?? []) {
-    for (const codec of [level.videoCodec, level.audioCodec]) {
-      if (codec && !window.MediaSource?.isTypeSupported(`video/mp4; codecs="${codec}"`)) codecs.add(codec);
-    }
-  }
-  const list = [...codecs].join(", ");
-  return `This browser cannot decode the channel${list ? `: no support for ${list}` : ""}. Try another browser.`;
+  const missing = codecs.filter(
+    (codec) => !window.MediaSource.isTypeSupported(`video/mp4; codecs="${codec}"`));
+  const list = missing.length ? `: it has no ${missing.join(", ")}` : "";
+  return `This browser cannot decode the channel${list}. Try another browser.`;
 }
 
 function inWords(data, status) {

@@ -1,4 +1,8 @@
 """Foreign encoders that publish to a server, as the commands that start them."""
+import threading
+
+import rtmp
+from harness import expect
 
 
 def ffmpeg_copy(case, path, server, key, extra=(), loop=True):
@@ -40,3 +44,20 @@ def gst_rtmp2(case, path, server, key):
 def gst_librtmp(case, path, server, key):
     return case.run("rtmpsink", ["gst-launch-1.0", "-q", *_gst_mux(path), "rtmpsink",
                                  f"location={server.rtmp}/{key} live=1"])
+
+
+def hevc(case, server, key, seconds=9.0):
+    """The HEVC clip by enhanced RTMP, which neither FFmpeg 5.1 nor OBS 29.0 can send: a thread."""
+    path = case.folder / "coffee.mp4"
+    clip = case.file("coffee_1080p30_hevc_4500k.mp4")
+    remux = case.run("remux", ["ffmpeg", "-nostdin", "-y", "-loglevel", "error", "-i", clip, "-an",
+                               "-c", "copy", "-movflags",
+                               "+frag_keyframe+empty_moov+default_base_moof", path])
+    expect(remux.wait(20) == 0, remux.text())
+    sender = rtmp.Publisher(server.rtmp_port, key)
+    expect(sender.publish(), f"refused: {sender.answers!r}")
+    tags = list(rtmp.hevc_tags(path.read_bytes()))
+    paced = threading.Thread(target=rtmp.send_paced, args=(sender, tags, seconds), daemon=True)
+    paced.sender = sender  # Keeps the connection open past the clip's end.
+    paced.start()
+    return paced

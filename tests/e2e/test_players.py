@@ -141,6 +141,22 @@ def sound_alone_and_picture_alone_play(case):
             expect(not fatal_or_decode(seen[-1]), str(fatal_or_decode(seen[-1])))
 
 
+@test(timeout=60)
+def what_the_browser_cannot_decode_is_said_in_words(case):
+    """Debian's Chromium has no HEVC."""
+    server = case.server()
+    publishers.hevc(case, server, "secret-one")
+    server.wait_playable("one", renditions=1)
+    with Browser(case.folder / "chromium.log") as browser:
+        if browser.evaluate("MediaSource.isTypeSupported('video/mp4; codecs=\"hvc1.1.6.L120.90\"')"):
+            raise Skip("this Chromium decodes HEVC")
+        browser.goto(f"{server.base}/?channel=one")
+        wait_for(lambda: snapshot(browser)["state"] == "failed", 15, "the page to say so")
+        message = snapshot(browser)["message"]
+        expect("cannot decode" in message and "hvc1" in message, message)
+        expect(not browser.exceptions(), str(browser.exceptions()))
+
+
 class _Pages(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass

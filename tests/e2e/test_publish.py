@@ -3,7 +3,6 @@ import threading
 
 import decode
 import publishers
-import rtmp
 from harness import expect, test, wait_for
 from llhls import Check
 
@@ -78,25 +77,15 @@ def animation_60_fps_from_a_transport_stream(case):
 
 @test(timeout=60)
 def hevc_by_enhanced_rtmp(case):
-    """What neither FFmpeg 5.1 nor OBS 29.0 can send: HEVC with a FourCC."""
-    path = case.folder / "coffee.mp4"
-    remux = case.run("remux", ["ffmpeg", "-nostdin", "-y", "-loglevel", "error", "-i",
-                               case.file("coffee_1080p30_hevc_4500k.mp4"), "-an", "-c", "copy", "-movflags",
-                               "+frag_keyframe+empty_moov+default_base_moof", path])
-    expect(remux.wait(20) == 0, remux.text())
     server = case.server()
-    sender = rtmp.Publisher(server.rtmp_port, "secret-one")
-    expect(sender.publish(), f"refused: {sender.answers!r}")
-    tags = list(rtmp.hevc_tags(path.read_bytes()))
-    paced = threading.Thread(target=rtmp.send_paced, args=(sender, tags, 9.0), daemon=True)
-    paced.start()
+    paced = publishers.hevc(case, server, "secret-one")
     found = server.wait_playable("one", renditions=1)
     codecs = found["renditions"][0]["codecs"]
     expect(codecs.startswith("hvc1."), f"codecs are {codecs!r}")
-    wait_for(lambda: not paced.is_alive(), 12, "the clip's end")
-    said = decode.ffmpeg_reads(f"{server.base}/live/one/source/index.m3u8", 3.0)
+    judge(case, server, "one", 5.0)
+    said = decode.ffmpeg_reads(f"{server.base}/live/one/source/index.m3u8", 2.0)
     expect(not said, said)
-    sender.close()
+    paced.sender.close()
 
 
 @test(timeout=60)
