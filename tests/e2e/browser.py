@@ -27,10 +27,11 @@ class Browser:
         self._in, to_write = os.pipe()
         # Chromium reads commands from descriptor 3 and writes answers to descriptor 4.
         script = f'exec "$0" "$@" 3<&{to_read} 4>&{to_write}'
-        command = ["bash", "-c", script, CHROMIUM, f"--user-data-dir={self.profile}", *flags, *_FLAGS]
+        command = ["bash", "-c", script, CHROMIUM, f"--user-data-dir={self.profile}", *flags,
+                   *_FLAGS]
         with open(log_path, "wb") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            pass_fds=(to_read, to_write))
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, pass_fds=(to_read, to_write))
         os.close(to_read)
         os.close(to_write)
         self._lock, self._answers, self._next = threading.Condition(), {}, 0
@@ -87,7 +88,8 @@ class Browser:
                 self._answers[message["id"]] = message
                 self._lock.notify_all()
             elif message["method"] == "Runtime.consoleAPICalled":
-                words = [str(a.get("value", a.get("description"))) for a in message["params"]["args"]]
+                arguments = message["params"]["args"]
+                words = [str(a.get("value", a.get("description"))) for a in arguments]
                 self.console.append((message["params"]["type"], " ".join(words)))
             elif message["method"] == "Runtime.exceptionThrown":
                 details = message["params"]["exceptionDetails"]

@@ -150,7 +150,8 @@ def parse_init(data):
         faults.append(("CMAF-01", f"first box is {kinds[:1]}"))
     else:
         body = top[0].body
-        brands = [body[i:i + 4].decode("ascii", "replace") for i in [0] + list(range(8, len(body), 4))]
+        brands = [body[i:i + 4].decode("ascii", "replace")
+                  for i in [0] + list(range(8, len(body), 4))]
         if not any(b in ("iso6", "iso7", "iso8", "iso9", "isoa", "isob", "isoc") or
                    b.startswith("cmf") for b in brands):
             faults.append(("CMAF-01", f"no brand of iso6 or higher in {brands}"))
@@ -230,7 +231,8 @@ def _fragment(moof, mdat, tracks, faults):
         faults.append(("CMAF-02", f"track {track_id} is not in the init segment"))
         track = Track(track_id)
     defaults = [track.default_duration, track.default_size, track.default_flags]
-    for bit, width, slot in ((0x1, 8, None), (0x2, 4, None), (0x8, 4, 0), (0x10, 4, 1), (0x20, 4, 2)):
+    for bit, width, slot in ((0x1, 8, None), (0x2, 4, None), (0x8, 4, 0), (0x10, 4, 1),
+                             (0x20, 4, 2)):
         if flags & bit:
             if slot is not None:
                 defaults[slot] = struct.unpack_from(">I", tfhd.body, position)[0]

@@ -106,7 +106,8 @@ class Follower:
                 wanted = (edge[0], edge[1] + 1)
             else:
                 wanted = (self.latest.last_complete + 1, 0)
-            answer = client.get(f"{self.target}{separator}_HLS_msn={wanted[0]}&_HLS_part={wanted[1]}")
+            answer = client.get(
+                f"{self.target}{separator}_HLS_msn={wanted[0]}&_HLS_part={wanted[1]}")
             self.report.prefer(not answer.reconnected, "HTTP-16", self.where,
                                "connection closed after a held request")
 
@@ -179,7 +180,8 @@ class Follower:
                 self.hinted[uri] = client.get(target)
             except _NETWORK as error:
                 if time.monotonic() < self.deadline:
-                    self.report.fail("HINT-04", self.where, f"{uri}: {type(error).__name__}: {error}")
+                    self.report.fail("HINT-04", self.where,
+                                     f"{uri}: {type(error).__name__}: {error}")
                 client.close()
         client.close()
 
@@ -224,8 +226,10 @@ class Follower:
 
     def _get(self, client, uri, rule):
         answer = client.get(httpc.split(urllib.parse.urljoin(self.url, uri))[1])
-        self.report.expect(answer.status == 200, rule, self.where, f"{uri} answered {answer.status}")
-        self.report.expect(answer.waited < 1.0, rule, self.where, f"{uri} took {answer.waited:.2f} s")
+        self.report.expect(answer.status == 200, rule, self.where,
+                           f"{uri} answered {answer.status}")
+        self.report.expect(answer.waited < 1.0, rule, self.where,
+                           f"{uri} took {answer.waited:.2f} s")
         self.report.expect("access-control-allow-origin" in answer.headers, "HTTP-06", self.where,
                            f"{uri} without Access-Control-Allow-Origin")
         return answer.body if answer.status == 200 else None
@@ -260,12 +264,13 @@ class Follower:
                     continue
                 answer = client.get(httpc.split(urllib.parse.urljoin(self.url, uri))[1])
                 rule = "PT-13" if uri in self.listed else "SEG-02"
+                left = until - time.monotonic()
                 self.report.expect(answer.status == 200, rule, self.where,
-                                   f"{uri} answered {answer.status} {until - time.monotonic():.1f} s "
-                                   "before it may go")
+                                   f"{uri} answered {answer.status} {left:.1f} s before it may go")
                 known = self.media.parts.get(uri)
                 if known and answer.status == 200:
-                    self.report.expect(known[0] == answer.body, "SEG-06", self.where, f"{uri} changed")
+                    self.report.expect(known[0] == answer.body, "SEG-06", self.where,
+                                       f"{uri} changed")
             for uri, data in list(self.media.init_bytes.items()):
                 answer = client.get(httpc.split(urllib.parse.urljoin(self.url, uri))[1])
                 if answer.status == 200:

@@ -157,7 +157,8 @@ class Server:
 
     def wait_ready(self, timeout=20.0):
         def ready():
-            expect(self.alive(), f"the server ended with {self.process.returncode}: {self.log()[-600:]}")
+            expect(self.alive(),
+                   f"the server ended with {self.process.returncode}: {self.log()[-600:]}")
             with contextlib.suppress(OSError):
                 return httpc.fetch(f"http://127.0.0.1:{self.api_port}/readyz").status == 200
             return False

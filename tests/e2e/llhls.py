@@ -67,7 +67,8 @@ class Check:
             try:
                 probe(url, self.report, where)
             except Exception as error:  # A probe that dies is a finding, never a silent pass.
-                self.report.fail("HTTP-13", where, f"{probe.__name__}: {type(error).__name__}: {error}")
+                self.report.fail("HTTP-13", where,
+                                 f"{probe.__name__}: {type(error).__name__}: {error}")
 
     # --- After the run ---
 
@@ -130,9 +131,8 @@ class Check:
                                    f"the init segment is {track.codec}, CODECS {codecs}")
             if track.handler != "vide":
                 continue
-            self.report.prefer(variant.get("RESOLUTION") == f"{track.width}x{track.height}", "MV-09",
-                               each.where, f"{track.width}x{track.height} declared as "
-                                           f"{variant.get('RESOLUTION')}")
+            size, said = f"{track.width}x{track.height}", variant.get("RESOLUTION")
+            self.report.prefer(size == said, "MV-09", each.where, f"{size} declared as {said}")
             samples = [s.duration for c in chunks for s in c.samples]
             measured = track.timescale / statistics.median(samples)
             declared = float(variant.get("FRAME-RATE", 0))
@@ -175,8 +175,10 @@ class Check:
                                    f"report for itself or twice: {uri}")
                 named[url] = item
             for url, other in urls.items():
-                if url != each.url and self.report.expect(
-                        url in named, "RR-01", each.where, f"no rendition report for {other.where}"):
+                if url == each.url:
+                    continue
+                if self.report.expect(url in named, "RR-01", each.where,
+                                      f"no rendition report for {other.where}"):
                     self._check_report_edges(each, other, url)
 
     def _check_report_edges(self, each, other, url):
@@ -187,8 +189,8 @@ class Check:
         for now, reports in each.reports:
             if not other.edges[0][0] + slack < now < other.edges[-1][0] - slack:
                 continue
-            item = next((r for r in reports if urllib.parse.urljoin(each.url, r.get("URI", "")) == url),
-                        {})
+            item = next((report for report in reports if
+                         urllib.parse.urljoin(each.url, report.get("URI", "")) == url), {})
             seen += 1
             near = [(m, i) for t, m, i in other.edges if now - slack <= t <= now + slack]
             try:
@@ -217,7 +219,8 @@ class Check:
                 peak, mean = peak + extra_peak, mean + extra_mean
             declared = int(variant["BANDWIDTH"])
             self.report.figures[f"rate of {each.where}"] = (
-                f"peak {peak / 1e3:.0f}, mean {mean / 1e3:.0f}, BANDWIDTH {declared / 1e3:.0f} kb/s")
+                f"peak {peak / 1e3:.0f}, mean {mean / 1e3:.0f}, "
+                f"BANDWIDTH {declared / 1e3:.0f} kb/s")
             self.report.prefer(peak <= 1.25 * declared, "MV-03", each.where,
                                f"peak {peak / 1e3:.0f} kb/s, BANDWIDTH {declared / 1e3:.0f}")
             if "AVERAGE-BANDWIDTH" in variant:
@@ -248,13 +251,14 @@ class Check:
                     self.report.prefer(apart <= 0.003, "XR-02", where,
                                        f"segment {number} begins {apart * 1e3:.1f} ms off")
                 else:
-                    self.report.prefer(apart <= 0.065, "XR-08", where,
-                                       f"segment {number} begins {apart * 1e3:.1f} ms off the video")
+                    self.report.prefer(apart <= 0.065, "XR-08", where, f"segment {number} begins "
+                                       f"{apart * 1e3:.1f} ms off the video")
 
 
 def _rates(each):
     """(peak, mean) in bit/s over whole segments."""
-    sizes = [(size * 8, float(segment.duration)) for segment, size, _ in each.segment_bytes.values()]
+    sizes = [(size * 8, float(segment.duration))
+             for segment, size, _ in each.segment_bytes.values()]
     if not sizes:
         return (0, 0)
     total = sum(duration for _, duration in sizes)

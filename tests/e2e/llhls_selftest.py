@@ -47,8 +47,10 @@ LATER = GOOD.replace("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"p35.m4s\"",
                      "#EXT-X-PART:DURATION=0.2,URI=\"p35.m4s\"\n"
                      "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"p36.m4s\"")
 MULTIVARIANT = """#EXTM3U
-#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="main",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="audio/index.m3u8"
-#EXT-X-STREAM-INF:BANDWIDTH=900000,AVERAGE-BANDWIDTH=800000,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=640x360,FRAME-RATE=30.000,AUDIO="a"
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="main",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",\
+URI="audio/index.m3u8"
+#EXT-X-STREAM-INF:BANDWIDTH=900000,AVERAGE-BANDWIDTH=800000,CODECS="avc1.64001f,mp4a.40.2",\
+RESOLUTION=640x360,FRAME-RATE=30.000,AUDIO="a"
 360p/index.m3u8
 """
 
@@ -63,7 +65,8 @@ ONE_VERSION = [
     ("SYN-05", "#EXT-X-VERSION:6\n", "#EXT-X-VERSION:6\n#EXT-X-STREAM-INF:BANDWIDTH=1\n"),
     ("SYN-06", "#EXT-X-VERSION:6", "#EXT-X-VERSION:5"),
     ("SYN-07", "#EXT-X-VERSION:6", "#EXT-X-VERSION:9"),
-    ("SYN-08", "#EXT-X-MEDIA-SEQUENCE:10\n", "#EXT-X-MEDIA-SEQUENCE:10\n#EXT-X-MEDIA-SEQUENCE:10\n"),
+    ("SYN-08", "#EXT-X-MEDIA-SEQUENCE:10\n",
+     "#EXT-X-MEDIA-SEQUENCE:10\n#EXT-X-MEDIA-SEQUENCE:10\n"),
     ("SYN-09", "#EXT-X-RENDITION-REPORT", "#EXTINF:2.0,\n#EXT-X-RENDITION-REPORT"),
     ("SYN-10", 'DURATION=0.1,URI="p32.m4s"', "DURATION=0.1"),
     ("PL-01", "#EXT-X-TARGETDURATION:2\n", ""),
@@ -111,7 +114,8 @@ TWO_VERSIONS = [
     ("PL-06", "#EXTINF:2.00000,\ns11", "#EXTINF:1.99000,\ns11"),
     ("PL-07", "#EXT-X-DISCONTINUITY-SEQUENCE:3", "#EXT-X-DISCONTINUITY-SEQUENCE:4"),
     ("PT-12", 'DURATION=0.2,URI="p31.m4s"', 'DURATION=0.2,URI="q31.m4s"'),
-    ("PL-21", '#EXT-X-PART:DURATION=0.2,URI="p34.m4s"\n#EXT-X-PART:DURATION=0.2,URI="p35.m4s"\n', ""),
+    ("PL-21", '#EXT-X-PART:DURATION=0.2,URI="p34.m4s"\n'
+     '#EXT-X-PART:DURATION=0.2,URI="p35.m4s"\n', ""),
     ("HINT-03", 'DURATION=0.2,URI="p35.m4s"', 'DURATION=0.2,URI="p40.m4s"'),
 ]
 VARIANTS = [
@@ -131,7 +135,8 @@ SERVED = [
     ("BR-07", "far_200", "probe_blocking"), ("BR-08", "old_400", "probe_blocking"),
     ("BR-10", "per_request", "probe_blocking"), ("BR-14", "early", "probe_blocking"),
     ("HTTP-02", "bad_type", "probe_playlist_http"), ("HTTP-03", "no_gzip", "probe_playlist_http"),
-    ("HTTP-04", "always_gzip", "probe_playlist_http"), ("HTTP-06", "no_cors", "probe_playlist_http"),
+    ("HTTP-04", "always_gzip", "probe_playlist_http"),
+    ("HTTP-06", "no_cors", "probe_playlist_http"),
     ("HTTP-08", "stale", "probe_playlist_http"), ("HTTP-12", "head_body", "probe_head"),
     ("HTTP-11", "no_range", "probe_media_http"), ("HTTP-15", "no_304", "probe_media_http"),
     ("HTTP-07", "no_cors", "probe_unknown"),
@@ -149,7 +154,8 @@ RENDITIONS = [
     ("PL-04", "#EXT-X-TARGETDURATION:2", "#EXT-X-TARGETDURATION:3"),
     ("SC-07", "PART-HOLD-BACK=0.6", "PART-HOLD-BACK=0.7"),
     ("SC-03", "PART-TARGET=0.2", "PART-TARGET=0.21334"),
-    ("XR-03", "T12:00:", "T12:01:"), ("XR-04", "DISCONTINUITY-SEQUENCE:3", "DISCONTINUITY-SEQUENCE:2"),
+    ("XR-03", "T12:00:", "T12:01:"),
+    ("XR-04", "DISCONTINUITY-SEQUENCE:3", "DISCONTINUITY-SEQUENCE:2"),
 ]
 # Rule, and an edit of the video playlist as it is served.
 REPORTS = [
@@ -186,21 +192,22 @@ def test_texts(failures):
     for rule, old, new in ONE_VERSION:
         report = Report()
         rules_playlist.check_media(parse_media(replaced(GOOD, old, new)), report, "x")
-        failures.expect(rule in report.rules(), f"{rule}: {old!r} -> {new!r} found {report.lines()}")
+        failures.expect(rule in report.rules(), f"{rule}: {old!r} -> {new!r}: {report.lines()}")
     for rule, old, new in TWO_VERSIONS:
         report = Report()
         rules_playlist.check_update(parse_media(GOOD), parse_media(replaced(LATER, old, new)),
                                     report, "x")
-        failures.expect(rule in report.rules(), f"{rule}: {old!r} -> {new!r} found {report.lines()}")
+        failures.expect(rule in report.rules(), f"{rule}: {old!r} -> {new!r}: {report.lines()}")
     for rule, old, new in VARIANTS:
         report = Report()
-        rules_playlist.check_multivariant(parse_multivariant(replaced(MULTIVARIANT, old, new)), report)
-        failures.expect(rule in report.rules(), f"{rule}: {old!r} -> {new!r} found {report.lines()}")
+        playlist = parse_multivariant(replaced(MULTIVARIANT, old, new))
+        rules_playlist.check_multivariant(playlist, report)
+        failures.expect(rule in report.rules(), f"{rule}: {old!r} -> {new!r}: {report.lines()}")
     for rule, old, new in RENDITIONS:
         report = Report()
         rules_playlist.check_presentation({"a": parse_media(GOOD),
                                            "b": parse_media(replaced(GOOD, old, new))}, report)
-        failures.expect(rule in report.rules(), f"{rule}: {old!r} -> {new!r} found {report.lines()}")
+        failures.expect(rule in report.rules(), f"{rule}: {old!r} -> {new!r}: {report.lines()}")
 
 
 def test_deltas(failures):
@@ -211,7 +218,8 @@ def test_deltas(failures):
     full = head + "".join(body) + tail
 
     def delta(count, version=9, start=None, end=tail):
-        text = head.replace("VERSION:6", f"VERSION:{version}") + f"#EXT-X-SKIP:SKIPPED-SEGMENTS={count}\n"
+        text = head.replace("VERSION:6", f"VERSION:{version}")
+        text += f"#EXT-X-SKIP:SKIPPED-SEGMENTS={count}\n"
         return text + "".join(body[1 + (count if start is None else start):]) + end
 
     cases = [(None, delta(4)), ("DU-01", full), ("DU-02", delta(6)), ("DU-03", delta(4, start=5)),
@@ -291,7 +299,8 @@ def main():
         test(failures)
     for text in failures.texts:
         print(text)
-    print(f"{failures.count - len(failures.texts)} of {failures.count} cases of the checker's own tests")
+    right = failures.count - len(failures.texts)
+    print(f"{right} of {failures.count} cases of the checker's own tests")
     return 1 if failures.texts else 0
 
 

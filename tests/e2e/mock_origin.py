@@ -44,8 +44,8 @@ def init_segment(timescale, video, faults=()):
                full(b"hdlr", 0, 0, bytes(4), handler, bytes(13)), box(b"minf", stbl))
     duration = 77 if "mvhd_duration" in faults else 0
     moov = box(b"moov", full(b"mvhd", 0, 0, struct.pack(">IIII", 0, 0, 1000, duration), bytes(80)),
-               box(b"trak", full(b"tkhd", 0, 3, struct.pack(">IIIII", 0, 0, 1, 0, 0), bytes(16), matrix,
-                                 bytes(8)), mdia),
+               box(b"trak", full(b"tkhd", 0, 3, struct.pack(">IIIII", 0, 0, 1, 0, 0), bytes(16),
+                                 matrix, bytes(8)), mdia),
                box(b"mvex", full(b"trex", 0, 0, struct.pack(">IIIII", 1, 1, 0, 0, 0))))
     brand = b"mp42" if "old_brand" in faults else b"iso6"
     return box(b"ftyp", brand, bytes(4), brand) + moov
@@ -249,7 +249,8 @@ def _handler(origin):
                                                      origin.faults), "video/mp4")
             now, floor = origin.now(), self.floor(rendition, name)
             for number, parts in rendition.segments:
-                if name == f"s{number}.m4s" and rendition.ready(parts[-1]) <= now and number >= floor:
+                public = rendition.ready(parts[-1]) <= now and number >= floor
+                if name == f"s{number}.m4s" and public:
                     body = b"".join(rendition.part_bytes(p) for p in parts)
                     if "other_segment" in origin.faults:
                         body = b"".join(rendition.part_bytes((p[0] + 1, *p[1:])) for p in parts)
@@ -321,7 +322,8 @@ def _handler(origin):
             segments = dict(rendition.segments)
             parts = segments.get(msn, [])
             if index is None:
-                until = rendition.ready(parts[0 if "open_is_enough" in faults else -1]) if parts else 0
+                last = 0 if "open_is_enough" in faults else -1
+                until = rendition.ready(parts[last]) if parts else 0
             elif index < len(parts):
                 until = rendition.ready(parts[index])
             elif "past_the_end" in faults:

@@ -51,8 +51,9 @@ def _color_scene(width, height):
               "mixers": 0, "sync": 0, "flags": 0, "volume": 1.0, "balance": 0.5, "muted": False,
               "hotkeys": {}, "filters": []}
     item = {"name": "colour", "visible": True, "id": 1, "pos": {"x": 0.0, "y": 0.0},
-            "scale": {"x": 1.0, "y": 1.0}, "rot": 0.0, "align": 5, "bounds_type": 0, "bounds_align": 0,
-            "bounds": {"x": 0.0, "y": 0.0}, "crop_left": 0, "crop_top": 0, "crop_right": 0, "crop_bottom": 0}
+            "scale": {"x": 1.0, "y": 1.0}, "rot": 0.0, "align": 5, "bounds_type": 0,
+            "bounds_align": 0, "bounds": {"x": 0.0, "y": 0.0}, "crop_left": 0, "crop_top": 0,
+            "crop_right": 0, "crop_bottom": 0}
     scene = {"id": "scene", "versioned_id": "scene", "name": "Scene", "enabled": True, "mixers": 0,
              "settings": {"items": [item], "id_counter": 1, "custom_size": False}, "hotkeys": {},
              "filters": [], "muted": False, "volume": 1.0, "sync": 0, "flags": 0, "balance": 0.5}
@@ -72,7 +73,8 @@ class Obs:
         profile.mkdir(parents=True, exist_ok=True)
         scenes.mkdir(parents=True, exist_ok=True)
         (config / "global.ini").write_text(_GLOBAL)
-        (profile / "basic.ini").write_text(_PROFILE.format(width=width, height=height, reconnect=reconnect))
+        (profile / "basic.ini").write_text(
+            _PROFILE.format(width=width, height=height, reconnect=reconnect))
         (profile / "service.json").write_text(json.dumps({
             "type": "rtmp_custom", "settings": {"server": server, "key": key, "use_auth": False,
                                                 "bwtest": False}}))
@@ -81,12 +83,14 @@ class Obs:
             "rate_control": "CBR", "tune": "zerolatency", "x264opts": "threads=1"}))
         (scenes / "test.json").write_text(json.dumps(_color_scene(width, height)))
         display = self._display(case)
-        environment = {"DISPLAY": display, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"),
-                       "XDG_RUNTIME_DIR": str(home), "LIBGL_ALWAYS_SOFTWARE": "1", "LP_NUM_THREADS": "1",
+        environment = {"DISPLAY": display, "HOME": str(home),
+                       "XDG_CONFIG_HOME": str(home / "config"), "XDG_RUNTIME_DIR": str(home),
+                       "LIBGL_ALWAYS_SOFTWARE": "1", "LP_NUM_THREADS": "1",
                        "QT_QPA_PLATFORM": "xcb", "PULSE_SERVER": "/nonexistent",
                        "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent"}
         self.tool = case.run("obs", ["obs", "--multi", "--startstreaming", "--minimize-to-tray",
-                                     "--disable-updater", "--verbose"], env=environment, cwd=str(home))
+                                     "--disable-updater", "--verbose"],
+                             env=environment, cwd=str(home))
 
     @staticmethod
     def _display(case):
@@ -102,4 +106,5 @@ class Obs:
         return self.tool.text()
 
     def wait_log(self, pattern, timeout):
-        return harness.wait_for(lambda: re.search(pattern, self.log()), timeout, f"OBS to log {pattern!r}", 0.2)
+        return harness.wait_for(lambda: re.search(pattern, self.log()), timeout,
+                                f"OBS to log {pattern!r}", 0.2)

@@ -21,7 +21,8 @@ _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"\r\n]*"|[^",\s][^",]*|)(,|$)')
 # r quoted byte range, x resolution.
 TYPES = {
     "EXT-X-PART": {"URI": "q", "DURATION": "f", "INDEPENDENT": "e", "BYTERANGE": "r", "GAP": "e"},
-    "EXT-X-PRELOAD-HINT": {"TYPE": "e", "URI": "q", "BYTERANGE-START": "i", "BYTERANGE-LENGTH": "i"},
+    "EXT-X-PRELOAD-HINT": {"TYPE": "e", "URI": "q", "BYTERANGE-START": "i",
+                           "BYTERANGE-LENGTH": "i"},
     "EXT-X-RENDITION-REPORT": {"URI": "q", "LAST-MSN": "i", "LAST-PART": "i"},
     "EXT-X-MAP": {"URI": "q", "BYTERANGE": "r"},
     "EXT-X-SERVER-CONTROL": {"CAN-BLOCK-RELOAD": "e", "PART-HOLD-BACK": "f", "HOLD-BACK": "f",
@@ -223,7 +224,7 @@ class _MediaReader:
 
     def late(self, tag):
         if self.pending and self.pending.parts:
-            self.faults.append(("PT-10", f"{tag} of segment {self.pending.msn} after its first part"))
+            self.faults.append(("PT-10", f"{tag} of {self.pending.msn} after its first part"))
 
     def read(self):
         lines = _lines(self.playlist.text, self.faults)

@@ -54,7 +54,7 @@ def _probe_refused(url, report, where):
                         ("BR-11", "_HLS_msn=99999999999999999999999")):
         answer = _ask(url, query)
         report.prefer(answer.status == 400 and answer.waited < 0.8, rule, where,
-                      f"?{query}: {answer.status} after {answer.waited:.2f} s, should be 400 at once")
+                      f"?{query}: {answer.status} after {answer.waited:.2f} s, not 400 at once")
         report.expect(answer.status < 500, rule, where, f"?{query}: {answer.status}")
         report.prefer("access-control-allow-origin" in answer.headers, "HTTP-07", where,
                       f"{answer.status} without Access-Control-Allow-Origin")

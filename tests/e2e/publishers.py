@@ -22,8 +22,8 @@ def ffmpeg_small(case, server, key, video=True, audio=True, seconds=None):
         command += ["-re", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"]
     if video:
         command += ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "60",
-                    "-keyint_min", "60", "-sc_threshold", "0", "-b:v", "600k", "-pix_fmt", "yuv420p",
-                    "-profile:v", "baseline"]
+                    "-keyint_min", "60", "-sc_threshold", "0", "-b:v", "600k", "-pix_fmt",
+                    "yuv420p", "-profile:v", "baseline"]
     if audio:
         command += ["-c:a", "aac", "-b:a", "96k", "-ac", "2"]
     command += ["-t", str(seconds)] if seconds else []
@@ -32,8 +32,8 @@ def ffmpeg_small(case, server, key, video=True, audio=True, seconds=None):
 
 def _gst_mux(path):
     return ["filesrc", f"location={path}", "!", "flvdemux", "name=d", "d.video", "!", "queue", "!",
-            "h264parse", "!", "mux.", "d.audio", "!", "queue", "!", "aacparse", "!", "mux.", "flvmux",
-            "name=mux", "streamable=true", "!", "identity", "sync=true", "!"]
+            "h264parse", "!", "mux.", "d.audio", "!", "queue", "!", "aacparse", "!", "mux.",
+            "flvmux", "name=mux", "streamable=true", "!", "identity", "sync=true", "!"]
 
 
 def gst_rtmp2(case, path, server, key):

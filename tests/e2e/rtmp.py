@@ -54,7 +54,7 @@ class Publisher:
         """One message as chunks: the bytes."""
         wide = timestamp >= 0xFFFFFF
         head = struct.pack(">B", channel) + struct.pack(">I", 0xFFFFFF if wide else timestamp)[1:]
-        head += struct.pack(">I", len(body))[1:] + struct.pack(">B", kind) + struct.pack("<I", stream)
+        head += len(body).to_bytes(3, "big") + bytes([kind]) + struct.pack("<I", stream)
         extended = struct.pack(">I", timestamp) if wide else b""
         out = [head + extended]
         for start in range(0, max(1, len(body)), self.chunk_size):

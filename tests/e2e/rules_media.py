@@ -73,7 +73,6 @@ class RenditionMedia:
         self.end = None  # Decode end of the newest part, in ticks.
         self.sequence = None
         self.newest = None  # (msn, index) of the newest part judged.
-        self.map_uri = None
 
     def add_init(self, uri, data):
         known = self.init_bytes.setdefault(uri, data)
@@ -100,7 +99,7 @@ class RenditionMedia:
         self._check_continuity(part, segment, chunks, where)
         self._check_duration(part, chunks, timescale, where)
         self._check_independent(part, segment, chunks, init, where)
-        self.end, self.newest, self.map_uri = chunks[-1].end, (part.msn, part.index), segment.map_uri
+        self.end, self.newest = chunks[-1].end, (part.msn, part.index)
 
     def _check_continuity(self, part, segment, chunks, where):
         follows = self.newest in ((part.msn, part.index - 1),) or (
@@ -111,7 +110,7 @@ class RenditionMedia:
                 self.report.expect(chunk.tfdt == self.end, "SEG-03", where, "hole inside the part")
             elif follows and not fresh and self.end is not None:
                 self.report.expect(chunk.tfdt == self.end, "SEG-03", self.where,
-                                   f"tfdt {chunk.tfdt} of {part.uri}, the part before ends at {self.end}")
+                                   f"tfdt {chunk.tfdt} of {part.uri} follows {self.end}")
             if self.sequence is not None and not fresh:
                 self.report.prefer(chunk.sequence > self.sequence, "CMAF-12", self.where,
                                    f"mfhd {chunk.sequence} after {self.sequence}")
@@ -139,7 +138,8 @@ class RenditionMedia:
         if part.independent:
             self.report.expect(idr, "PT-09", self.where, f"{part.uri} INDEPENDENT without an IDR")
         else:
-            self.report.prefer(not idr, "PT-08", self.where, f"{part.uri} starts with an IDR unsaid")
+            self.report.prefer(not idr, "PT-08", self.where,
+                               f"{part.uri} starts with an IDR unsaid")
 
     def check_segment(self, segment, data, independent):
         """A whole segment against its parts; `independent`: EXT-X-INDEPENDENT-SEGMENTS stands."""
@@ -153,12 +153,14 @@ class RenditionMedia:
         track = init.tracks.get(chunks[0].track_id)
         real = sum(s.duration for c in chunks for s in c.samples) / timescale
         frame = max(s.duration for c in chunks for s in c.samples) / timescale
-        self.report.expect(abs(real - float(segment.duration)) <= frame + 0.001, "PL-17", self.where,
+        self.report.expect(abs(real - float(segment.duration)) <= frame + 0.001, "PL-17",
+                           self.where,
                            f"segment {segment.msn} lasts {real:.5f}, EXTINF {segment.duration}")
         if track and track.handler == "vide" and independent:
             idr = starts_with_idr(chunks[0].samples[0], track.entry)
             if idr is not None:
-                self.report.expect(idr, "PL-22", self.where, f"segment {segment.msn} starts without IDR")
+                self.report.expect(idr, "PL-22", self.where,
+                                   f"segment {segment.msn} starts without IDR")
         self._check_composition(chunks, segment)
         listed = [self.parts.get(part.uri) for part in segment.parts]
         if listed and all(listed):
@@ -173,7 +175,8 @@ class RenditionMedia:
         return chunks
 
     def _check_composition(self, chunks, segment):
-        times = sorted((s.dts + s.composition_offset, s.duration) for c in chunks for s in c.samples)
+        times = sorted((s.dts + s.composition_offset, s.duration)
+                       for c in chunks for s in c.samples)
         total = sum(duration for _, duration in times)
         span = times[-1][0] + times[-1][1] - times[0][0]
         self.report.expect(abs(span - total) <= max(d for _, d in times), "CMAF-19", self.where,

@@ -1,4 +1,4 @@
-"""Rules that playlists are judged by alone: one version, two successive ones, a delta, all renditions.
+"""Rules on playlists alone: one version, two successive ones, a delta, all renditions.
 
 Rule ids and levels are those of the LL-HLS requirements (bis = draft-pantos-hls-rfc8216bis-22).
 """
@@ -204,7 +204,8 @@ def _check_parts(playlist, report, where):
         if segment.parts and playlist.independent_segments:
             report.prefer(segment.parts[0].independent, "PT-18", where,
                           f"first part of {segment.msn} is not INDEPENDENT")
-    distance = sum((part.duration for part in playlist.open.parts), Decimal(0)) if playlist.open else 0
+    open_parts = playlist.open.parts if playlist.open else []
+    distance = sum((part.duration for part in open_parts), Decimal(0))
     parts_end = False
     for segment in reversed(playlist.segments):
         if segment.parts:
@@ -247,18 +248,20 @@ def check_update(old, new, report, where):
         known = before.get(segment.msn)
         if known:
             report.expect(known.identity() == segment.identity(), "PL-06", where,
-                          f"segment {segment.msn} changed: {known.identity()} -> {segment.identity()}")
+                          f"{segment.msn} changed: {known.identity()} -> {segment.identity()}")
             report.expect(known.discontinuity_sequence == segment.discontinuity_sequence, "PL-07",
                           where, f"discontinuity sequence of {segment.msn} changed")
         if segment.uri in uris:
             report.expect(uris[segment.uri] == segment.msn, "PL-05", where,
                           f"{segment.uri} had number {uris[segment.uri]}, has {segment.msn}")
-    if new.last_complete < old.last_complete or (old.edge() and new.edge() and new.edge() < old.edge()):
+    back = old.edge() and new.edge() and new.edge() < old.edge()
+    if back or new.last_complete < old.last_complete:
         report.fail("PL-21", where, f"edge went back from {old.edge()} to {new.edge()}")
     if new.msn > old.msn and not new.endlist:
         total = sum((s.duration for s in new.segments), Decimal(0))
         report.expect(total >= 3 * new.target_duration, "PL-12", where, f"window of {total} s")
-        report.expect(len(new.segments) >= 6, "PL-13", where, f"window of {len(new.segments)} segments")
+        report.expect(len(new.segments) >= 6, "PL-13", where,
+                      f"window of {len(new.segments)} segments")
     _check_part_update(old, new, report, where)
 
 

@@ -22,7 +22,7 @@ def obs_goes_live(case):
     expect("obs" in server.log().lower(), "the encoder's name is not in the log")
     expect(studio.tool.running(), f"OBS ended: {studio.log()[-500:]}")
     studio.tool.stop()
-    wait_for(lambda: server.channels()["one"]["state"] != "live", 10, "the channel to know of the end")
+    wait_for(lambda: server.channels()["one"]["state"] != "live", 10, "the channel to end")
 
 
 @test(timeout=90)
@@ -33,6 +33,6 @@ def obs_shows_a_wrong_key(case):
     studio.wait_log(r"Connecting to RTMP URL", 45)
     studio.wait_log(r"Connection to \S+ failed: -3|[Ii]nvalid|NetStream\.Publish\.\w+", 15)
     expect("Streaming Start" not in studio.log(), "OBS believes that it is live")
-    refused = wait_for(lambda: server.metric("millrace_errors_total"), 5, "the refusal to be counted")
+    refused = wait_for(lambda: server.metric("millrace_errors_total"), 5, "the refusal's count")
     expect(refused == 1, f"{refused} errors for one wrong key")
     expect("not-the-key" not in server.log(), "the key is in the log")

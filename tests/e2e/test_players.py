@@ -1,4 +1,4 @@
-"""Browsers: the page with hls.js as viewers see it, and Shaka Player on a page of the tests' own."""
+"""Browsers: the page with hls.js as viewers see it, and Shaka Player on a page of its own."""
 import functools
 import http.server
 import threading
@@ -8,11 +8,13 @@ import publishers
 from browser import Browser
 from harness import HERE, Skip, expect, test, wait_for
 
+PRODUCT = "product_1080p30_zerolat_4500k.flv"
 _SNAPSHOT = "window.millrace ? millrace.player.snapshot() : null"
 
 
 def snapshot(browser):
-    return browser.evaluate(_SNAPSHOT) or {"state": "no page", "levels": [], "errors": [], "stalls": 0}
+    return browser.evaluate(_SNAPSHOT) or {"state": "no page", "levels": [], "errors": [],
+                                           "stalls": 0}
 
 
 def wait_playing(browser, timeout):
@@ -72,7 +74,8 @@ def demo_plays_in_the_page(case):
         expect(not browser.exceptions(), str(browser.exceptions()))
         expect(slow or middle <= 1.0, f"steady live latency is {middle:.2f} s")
         expect(slow or not seen[-1]["stalls"], f"{seen[-1]['stalls']} stalls")
-        foreign = [url for url in browser.requests if not url.startswith((server.base, "data:", "blob:"))]
+        foreign = [url for url in browser.requests
+                   if not url.startswith((server.base, "data:", "blob:"))]
         expect(not foreign, f"the page asked elsewhere: {foreign}")
 
 
@@ -80,7 +83,7 @@ def demo_plays_in_the_page(case):
 def rungs_are_switched_by_hand(case):
     """Down and up, each by a click: the picture changes its size, nothing stalls or fails."""
     server = case.server()
-    publishers.ffmpeg_copy(case, case.file("product_1080p30_zerolat_4500k.flv"), server, "secret-ladder")
+    publishers.ffmpeg_copy(case, case.file(PRODUCT), server, "secret-ladder")
     server.wait_playable("ladder", renditions=3)
     with Browser(case.folder / "chromium.log") as browser:
         browser.goto(f"{server.base}/?channel=ladder")
@@ -100,7 +103,8 @@ def rungs_are_switched_by_hand(case):
         state = snapshot(browser)
         browser.screenshot(case.folder / "page.png")
         stalls = state["stalls"] - before["stalls"]
-        case.note(f"{round_trips} times down and up, {stalls} stalls, latency {state['latency']:.2f} s")
+        case.note(f"{round_trips} times down and up, {stalls} stalls, "
+                  f"latency {state['latency']:.2f} s")
         expect(not fatal_or_decode(state), str(fatal_or_decode(state)))
         expect(stalls == 0, f"{stalls} stalls: {state['errors'][-5:]}")
         expect(not browser.exceptions(), str(browser.exceptions()))
@@ -112,7 +116,7 @@ def page_waits_for_a_channel_and_takes_it_up_again(case):
     server = case.server()
     with Browser(case.folder / "chromium.log") as browser:
         browser.goto(f"{server.base}/?channel=one")
-        wait_for(lambda: "not live" in snapshot(browser).get("message", ""), 10, "the page to say it")
+        wait_for(lambda: "not live" in snapshot(browser).get("message", ""), 10, "the message")
         publisher = publishers.ffmpeg_small(case, server, "secret-one")
         wait_playing(browser, 30)
         publisher.stop()
@@ -137,7 +141,8 @@ def sound_alone_and_picture_alone_play(case):
             wait_playing(browser, 20)
             seen = watch(browser, 3)
             expect(seen[-1]["time"] - seen[0]["time"] > 1.5, f"{channel} does not go on")
-            expect((seen[-1]["height"] == 0) == (channel == "one"), f"{channel}: {seen[-1]['height']} lines")
+            expect((seen[-1]["height"] == 0) == (channel == "one"),
+                   f"{channel}: {seen[-1]['height']} lines")
             expect(not fatal_or_decode(seen[-1]), str(fatal_or_decode(seen[-1])))
 
 
@@ -148,7 +153,8 @@ def what_the_browser_cannot_decode_is_said_in_words(case):
     publishers.hevc(case, server, "secret-one")
     server.wait_playable("one", renditions=1)
     with Browser(case.folder / "chromium.log") as browser:
-        if browser.evaluate("MediaSource.isTypeSupported('video/mp4; codecs=\"hvc1.1.6.L120.90\"')"):
+        kind = "video/mp4; codecs=\\"hvc1.1.6.L120.90\\""
+        if browser.evaluate(f'MediaSource.isTypeSupported("{kind}")'):
             raise Skip("this Chromium decodes HEVC")
         browser.goto(f"{server.base}/?channel=one")
         wait_for(lambda: snapshot(browser)["state"] == "failed", 15, "the page to say so")
@@ -172,24 +178,25 @@ class _Pages(http.server.SimpleHTTPRequestHandler):
 def shaka_plays_from_another_origin(case):
     """From a page of another host, so CORS is what it has to be."""
     if not (HERE / "node_modules/shaka-player").exists():
-        raise Skip("no tests/e2e/node_modules: npm ci --ignore-scripts there, as scripts/setup does")
+        raise Skip("no tests/e2e/node_modules: scripts/setup test installs it")
     server = case.server()
-    publishers.ffmpeg_copy(case, case.file("product_1080p30_zerolat_4500k.flv"), server, "secret-ladder")
+    publishers.ffmpeg_copy(case, case.file(PRODUCT), server, "secret-ladder")
     server.wait_playable("ladder", renditions=3)
     pages = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Pages))
     threading.Thread(target=pages.serve_forever, daemon=True).start()
     try:
         with Browser(case.folder / "chromium.log") as browser:
-            browser.goto(f"http://127.0.0.1:{pages.server_port}/shaka.html?url={server.url('ladder')}")
-            wait_for(lambda: browser.evaluate("window.seen && (seen.loaded || seen.errors.length)"), 30,
-                     "Shaka to load")
+            page = f"http://127.0.0.1:{pages.server_port}/shaka.html"
+            browser.goto(f"{page}?url={server.url('ladder')}")
+            wait_for(lambda: browser.evaluate("window.seen && (seen.loaded || seen.errors.length)"),
+                     30, "Shaka to load")
             wait_for(lambda: browser.evaluate("look()")["time"] > 0, 20, "Shaka to play")
             first = browser.evaluate("look()")
             time.sleep(170 if case.long else 6)
             last = browser.evaluate("look()")
             browser.screenshot(case.folder / "page.png")
-            case.note(f"{last['frames'] - first['frames']} frames, {last['behind']:.2f} s behind the edge, "
-                      f"{last['stalls']} stalls")
+            case.note(f"{last['frames'] - first['frames']} frames, {last['behind']:.2f} s behind "
+                      f"the edge, {last['stalls']} stalls")
             expect(not last["errors"], f"Shaka: {last['errors']}")
             expect(last["frames"] - first["frames"] > 60, f"{first} -> {last}")
             expect(len(last["variants"]) == 2, f"variants {last['variants']}")

@@ -7,6 +7,10 @@ from harness import expect, test, wait_for
 from llhls import Check
 
 
+TALK = "talk_1080p30_obs_bframes_4500k.flv"
+PRODUCT = "product_1080p30_zerolat_4500k.flv"
+
+
 def judge(case, server, channel, seconds=10.0, probes=False):
     """Follows the channel by all rules; a broken one fails the test."""
     report = Check(server.url(channel), 180.0 if case.long else seconds, lenient_timing=True,
@@ -14,7 +18,8 @@ def judge(case, server, channel, seconds=10.0, probes=False):
     (case.folder / f"report-{channel}.txt").write_text(report.text())
     expect(not report.count("FAIL"), "\n".join(l for l in report.lines() if l.startswith("FAIL")))
     warnings = sorted(report.rules("WARN"))
-    case.note(f"{len(report.judged)} rules" + (f", warnings {' '.join(warnings)}" if warnings else ""))
+    case.note(f"{len(report.judged)} rules" +
+              (f", warnings {' '.join(warnings)}" if warnings else ""))
     return report
 
 
@@ -35,7 +40,8 @@ def readable(server, channel, seconds=3.0):
         threads[-1].start()
     for thread in threads:
         thread.join()
-    expect(not any(said.values()), "\n".join(f"{url}: {text}" for url, text in said.items() if text))
+    loud = [f"{url}: {text}" for url, text in said.items() if text]
+    expect(not loud, "\n".join(loud))
 
 
 def file_through(case, name, channel="ladder", renditions=3, probes=False, extra=(), seconds=10.0):
@@ -91,17 +97,17 @@ def hevc_by_enhanced_rtmp(case):
 @test(timeout=60)
 def gstreamer_rtmp2sink(case):
     server = case.server()
-    tool = publishers.gst_rtmp2(case, case.file("product_1080p30_zerolat_4500k.flv"), server, "secret-one")
+    tool = publishers.gst_rtmp2(case, case.file(PRODUCT), server, "secret-one")
     server.wait_playable("one", renditions=2)
     judge(case, server, "one", 6.0)
     expect(tool.wait(20) == 0, tool.text())  # The file's end: a clean unpublish.
-    wait_for(lambda: server.channels()["one"]["state"] != "live", 5, "the channel to know of the end")
+    wait_for(lambda: server.channels()["one"]["state"] != "live", 5, "the channel to end")
 
 
 @test(timeout=60)
 def librtmp(case):
     server = case.server()
-    tool = publishers.gst_librtmp(case, case.file("product_1080p30_zerolat_4500k.flv"), server, "secret-one")
+    tool = publishers.gst_librtmp(case, case.file(PRODUCT), server, "secret-one")
     server.wait_playable("one", renditions=2)
     judge(case, server, "one", 6.0)
     expect(tool.wait(20) == 0, tool.text())
@@ -131,7 +137,7 @@ def video_only(case):
 def every_rendition_is_exact_to_foreign_demuxers(case):
     """Init and segments of each rendition in one file: ffprobe, FFmpeg and qtdemux agree on it."""
     server = case.server()
-    publishers.ffmpeg_copy(case, case.file("talk_1080p30_obs_bframes_4500k.flv"), server, "secret-ladder")
+    publishers.ffmpeg_copy(case, case.file(TALK), server, "secret-ladder")
     server.wait_playable("ladder", renditions=3)
     check = Check(server.url("ladder"), 7.0, True, False)
     check.run()
