@@ -1,6 +1,7 @@
 """Browsers: the page with hls.js as viewers see it, and Shaka Player on a page of its own."""
 import functools
 import http.server
+import json
 import threading
 import time
 
@@ -153,8 +154,8 @@ def what_the_browser_cannot_decode_is_said_in_words(case):
     publishers.hevc(case, server, "secret-one")
     server.wait_playable("one", renditions=1)
     with Browser(case.folder / "chromium.log") as browser:
-        kind = "video/mp4; codecs=\\"hvc1.1.6.L120.90\\""
-        if browser.evaluate(f'MediaSource.isTypeSupported("{kind}")'):
+        kind = 'video/mp4; codecs="hvc1.1.6.L120.90"'
+        if browser.evaluate(f"MediaSource.isTypeSupported({json.dumps(kind)})"):
             raise Skip("this Chromium decodes HEVC")
         browser.goto(f"{server.base}/?channel=one")
         wait_for(lambda: snapshot(browser)["state"] == "failed", 15, "the page to say so")
