@@ -1,7 +1,6 @@
 #include "app/config_reader.h"
 
 #include <fmt/format.h>
-#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <array>
@@ -9,12 +8,11 @@
 #include <unordered_set>
 
 #include "app/config_keys.h"
+#include "app/yaml_document.h"
 
 namespace millrace::app {
 namespace {
 
-/// Room for 100,000 channels; the tree of a larger file would take gigabytes.
-constexpr std::size_t kMaxYamlBytes = 16 * 1024 * 1024;
 /// A template is a handful of sizes; each is an encoder per channel.
 constexpr std::size_t kMaxRungs = 16;
 /// Sections that other versions of millrace have.
@@ -215,34 +213,10 @@ class Reader {
   Mistakes& mistakes_;
 };
 
-/// The one document in the text; an empty one is null.
-std::optional<YAML::Node> parse_document(std::string_view text, const std::string& path,
-                                         Mistakes& mistakes) {
-  if (text.size() > kMaxYamlBytes) {
-    mistakes.add(-1, path, fmt::format("is longer than {} bytes", kMaxYamlBytes));
-    return std::nullopt;
-  }
-  try {
-    const auto documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) {
-      mistakes.add(line_of(documents[1]), path, "holds a second document: keep one");
-      return std::nullopt;
-    }
-    return documents.empty() ? YAML::Node() : documents.front();
-  } catch (const YAML::Exception& error) {
-    // Some of its messages quote what they stumbled on, which may be a publishing key.
-    mistakes.add(error.mark.line, path,
-                 fmt::format("is not valid YAML at column {}: check brackets, quotes and "
-                             "indentation",
-                             error.mark.column + 1));
-    return std::nullopt;
-  }
-}
-
 }  // namespace
 
 void read_yaml(std::string_view text, Config& config, Mistakes& mistakes) {
-  if (const auto document = parse_document(text, "", mistakes)) {
+  if (const auto document = parse_yaml_document(text, "", mistakes)) {
     try {
       Reader(config, mistakes).read_top(*document);
     } catch (const YAML::Exception& error) {
@@ -256,7 +230,7 @@ void read_override(std::string_view assignment, Config& config, Mistakes& mistak
   if (equals == std::string_view::npos || equals == 0 || assignment.front() == '.')
     return mistakes.add(-1, "", "write KEY=VALUE, such as packager.part=500ms");
   std::string path(assignment.substr(0, equals));
-  const auto value = parse_document(assignment.substr(equals + 1), path, mistakes);
+  const auto value = parse_yaml_document(assignment.substr(equals + 1), path, mistakes);
   if (!value) return;
   try {
     // channels.shop.grace=5s is the document {channels: {shop: {grace: 5s}}}.

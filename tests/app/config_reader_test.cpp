@@ -83,16 +83,6 @@ TEST_CASE("sections may be empty, and so may the file", "[config]") {
   CHECK(mistakes_in("http:\n#  listen: []\nchannels:\nladder:\n").empty());
 }
 
-TEST_CASE("text that is not YAML is an error with a line and without the text", "[config]") {
-  const std::string message = mistakes_in("log: {level: info}\nchannels: {shop: {keys: [s3cret}\n");
-  CHECK(message.starts_with("c:2: is not valid YAML at column "));
-  CHECK(message.find("s3cret") == std::string::npos);
-  CHECK(mistakes_in("channels: {shop: {keys: [*s3cret]}}").find("s3cret") == std::string::npos);
-  CHECK(mistakes_in("a: 1\n---\nb: 2\n").find("holds a second document") != std::string::npos);
-  CHECK_FALSE(mistakes_in(std::string(100'000, '[')).empty());
-  CHECK_FALSE(mistakes_in(std::string(17 * 1024 * 1024, '#')).empty());
-}
-
 TEST_CASE("a structure that holds itself does not hang the reader", "[config]") {
   CHECK_FALSE(mistakes_in("channels: &c {shop: *c}").empty());
 }
