@@ -1,0 +1,224 @@
+#include "transcode/encoder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavutil/opt.h>
+}
+
+namespace millrace::transcode {
+namespace {
+
+// Variable rate: MPEG's clock. A constant rate counts frames, which x264's rate control likes best.
+constexpr Rational kVariableTicks{90'000, 1};
+// Behind a longer hole the times start anew: a sample that long would outlast a part.
+constexpr MediaTime kLongestHole = std::chrono::milliseconds(500);
+// A grid of frames in nanoseconds is a nanosecond off here and there: no packet may end behind the
+// picture that is next.
+constexpr MediaTime kRounding{1};
+
+Error unsupported(std::string_view what) {
+  return Error{ErrorCode::kUnsupported, fmt::format("encoder: {}", what)};
+}
+
+void append_u16(std::vector<std::uint8_t>& bytes, std::size_t value) {
+  bytes.push_back(static_cast<std::uint8_t>(value >> 8));
+  bytes.push_back(static_cast<std::uint8_t>(value));
+}
+
+/// The source's, but where the rung's size is not in its proportion by more than rounding.
+Rational sample_aspect_ratio(const Rung& rung, const VideoParameters& source) {
+  Rational ratio = source.sample_aspect_ratio;
+  if (ratio.numerator <= 0 || ratio.denominator <= 0) ratio = {1, 1};
+  if (source.width <= 0 || source.height <= 0) return ratio;
+  const double width = static_cast<double>(rung.height) * source.width / source.height;
+  if (std::abs(width - rung.width) <= 2) return ratio;
+  std::int64_t numerator = ratio.numerator * source.width * rung.height;
+  std::int64_t denominator = ratio.denominator * source.height * rung.width;
+  const auto common = std::gcd(numerator, denominator);
+  numerator /= common;
+  denominator /= common;
+  constexpr std::int64_t kHighest = 65535;  // H.264 E.1.1: sar_width is u(16).
+  return numerator <= kHighest && denominator <= kHighest ? Rational{numerator, denominator}
+                                                          : ratio;
+}
+
+void set_rates(AVCodecContext& context, const Rung& rung, Rational ticks, bool is_constant) {
+  context.time_base = {static_cast<int>(ticks.denominator), static_cast<int>(ticks.numerator)};
+  context.framerate =
+      is_constant ? AVRational{context.time_base.den, context.time_base.num} : AVRational{30, 1};
+  context.bit_rate = rung.bits_per_second;
+  // Constrained variable bitrate: any second has at most 1.2 times the rung's.
+  context.rc_max_rate = rung.bits_per_second * 6 / 5;
+  context.rc_buffer_size =
+      static_cast<int>(std::min<std::int64_t>(context.rc_max_rate, 1'000'000'000));
+}
+
+std::string x264_parameters(const EncoderSettings& settings, bool is_constant) {
+  // annexb=0: NAL units with lengths, as the packets carry them. Key frames only where the source
+  // opens a segment.
+  std::string text = "annexb=0:keyint=infinite:scenecut=0:open-gop=0:sliced-threads=0:stitchable=1";
+  text += is_constant ? ":force-cfr=1" : ":force-cfr=0";
+  if (!settings.is_zero_latency)
+    text += fmt::format(":rc-lookahead={}:sync-lookahead=0:bframes={}:b-adapt=0:mbtree=1",
+                        settings.lookahead_frames, settings.b_frames);
+  return text;
+}
+
+}  // namespace
+
+Bytes avc_configuration(std::span<const std::uint8_t> headers) {
+  if (!headers.empty() && headers[0] == 1) return Bytes::copy_of(headers);  // Is one already.
+  std::span<const std::uint8_t> sequence, picture;
+  while (headers.size() > 4) {
+    const std::size_t length = static_cast<std::size_t>(headers[0]) << 24 | headers[1] << 16 |
+                               headers[2] << 8 | headers[3];
+    if (length > headers.size() - 4 || length == 0) break;
+    const auto unit = headers.subspan(4, length);
+    if ((unit[0] & 31) == 7) sequence = unit;
+    if ((unit[0] & 31) == 8) picture = unit;
+    headers = headers.subspan(4 + length);
+  }
+  if (sequence.size() < 4 || picture.empty()) return Bytes();
+  std::vector<std::uint8_t> record{1, sequence[1], sequence[2], sequence[3], 0xff, 0xe1};
+  append_u16(record, sequence.size());
+  record.insert(record.end(), sequence.begin(), sequence.end());
+  record.push_back(1);
+  append_u16(record, picture.size());
+  record.insert(record.end(), picture.begin(), picture.end());
+  if (sequence[1] == 100)  // High: chroma format 4:2:0, 8 bits, no SPS extension.
+    record.insert(record.end(), {0xfd, 0xf8, 0xf8, 0});
+  return Bytes::copy_of(std::span<const std::uint8_t>(record));
+}
+
+void DecodeTimes::add_picture(const Picture& picture) {
+  places_.push_back(
+      {picture.pts, picture.duration, picture.follows_gap || picture.starts_discontinuity});
+}
+
+DecodeTimes::Times DecodeTimes::next() {
+  CHECK(!places_.empty());
+  const Place place = places_.front();
+  places_.pop_front();
+  const MediaTime grid_start = place.pts - delay_;
+  const bool starts_anew = !end_ || place.starts_anew || grid_start - *end_ > kLongestHole;
+  const bool is_next_known = !places_.empty() && !places_.front().starts_anew;
+  const MediaTime grid_end =
+      is_next_known ? std::min(places_.front().pts, place.pts + place.duration + kLongestHole)
+                    : place.pts + place.duration - kRounding;
+  Times times;
+  times.dts = !end_ ? grid_start : starts_anew ? std::max(grid_start, *end_) : *end_;
+  const MediaTime end = std::max(grid_end - delay_, times.dts + MediaTime(1));
+  times.duration = end - times.dts;
+  end_ = end;
+  return times;
+}
+
+void Encoder::Free::operator()(AVCodecContext* context) const {
+  avcodec_free_context(&context);
+}
+void Encoder::Free::operator()(AVPacket* packet) const {
+  av_packet_free(&packet);
+}
+
+Encoder::Encoder(const EncoderSettings& settings, const VideoParameters& source)
+    : times_(settings.b_frames * (frame_duration(source) + kRounding)) {}
+Encoder::~Encoder() = default;
+
+Result<std::unique_ptr<Encoder>> Encoder::create(const Rung& rung, const EncoderSettings& settings,
+                                                 const VideoParameters& source) {
+  const AVCodec* codec = avcodec_find_encoder_by_name("libx264");
+  if (codec == nullptr) return unsupported("libavcodec has no libx264");
+  std::unique_ptr<Encoder> encoder(new Encoder(settings, source));
+  encoder->context_.reset(avcodec_alloc_context3(codec));
+  encoder->packet_.reset(av_packet_alloc());
+  CHECK(encoder->context_ && encoder->packet_);
+  AVCodecContext& context = *encoder->context_;
+  const bool is_constant = source.frame_rate.numerator > 0;
+  encoder->ticks_per_second_ = is_constant ? source.frame_rate : kVariableTicks;
+  context.width = rung.width;
+  context.height = rung.height;
+  context.pix_fmt = AV_PIX_FMT_YUV420P;
+  context.thread_count = 1;
+  context.flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+  set_rates(context, rung, encoder->ticks_per_second_, is_constant);
+  const Rational aspect = sample_aspect_ratio(rung, source);
+  context.sample_aspect_ratio = {static_cast<int>(aspect.numerator),
+                                 static_cast<int>(aspect.denominator)};
+  context.color_primaries = static_cast<AVColorPrimaries>(source.colour.primaries);
+  context.color_trc = static_cast<AVColorTransferCharacteristic>(source.colour.transfer);
+  context.colorspace = static_cast<AVColorSpace>(source.colour.matrix);
+  context.color_range = source.colour.is_full_range ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
+  av_opt_set(context.priv_data, "preset", settings.preset, 0);
+  if (settings.is_zero_latency) av_opt_set(context.priv_data, "tune", "zerolatency", 0);
+  av_opt_set(context.priv_data, "profile", "high", 0);
+  av_opt_set(context.priv_data, "forced-idr", "1", 0);
+  av_opt_set(context.priv_data, "x264-params", x264_parameters(settings, is_constant).c_str(), 0);
+  if (avcodec_open2(&context, codec, nullptr) < 0) return unsupported("x264 refuses the rung");
+  TrackInfo& track = encoder->track_;
+  track.codec_configuration = avc_configuration(
+      {context.extradata, static_cast<std::size_t>(std::max(0, context.extradata_size))});
+  if (track.codec_configuration.empty()) return unsupported("x264 gives no parameter sets");
+  track.video = source;
+  track.video.width = rung.width;
+  track.video.height = rung.height;
+  track.video.sample_aspect_ratio = aspect;
+  track.video.bit_depth = 8;
+  return encoder;
+}
+
+std::int64_t Encoder::tick_of(MediaTime pts) {
+  if (!first_pts_) first_pts_ = pts;
+  const auto tick = scale_rounded((pts - *first_pts_).count(), ticks_per_second_.numerator,
+                                  1'000'000'000 * ticks_per_second_.denominator);
+  newest_tick_ = std::max(tick, newest_tick_ + 1);
+  return newest_tick_;
+}
+
+Status Encoder::push(const Frame& frame, const Handler& on_packet) {
+  // The planes are shared: only this reference's own fields are set.
+  FramePointer input(av_frame_clone(frame.planes.get()));
+  CHECK(input != nullptr);
+  const std::int64_t tick = tick_of(frame.picture.pts);
+  input->pts = tick;
+  input->pict_type = frame.picture.opens_segment ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+  input->key_frame = 0;
+  av_frame_remove_side_data(input.get(), AV_FRAME_DATA_REGIONS_OF_INTEREST);
+  pending_.emplace(tick, frame.picture);
+  times_.add_picture(frame.picture);
+  if (avcodec_send_frame(context_.get(), input.get()) < 0)
+    return Error{ErrorCode::kSystem, "encoder: x264 failed"};
+  return receive(on_packet);
+}
+
+Status Encoder::drain(const Handler& on_packet) {
+  avcodec_send_frame(context_.get(), nullptr);
+  return receive(on_packet);
+}
+
+Status Encoder::receive(const Handler& on_packet) {
+  for (;;) {
+    const int status = avcodec_receive_packet(context_.get(), packet_.get());
+    if (status == AVERROR(EAGAIN) || status == AVERROR_EOF) return ok();
+    if (status < 0) return Error{ErrorCode::kSystem, "encoder: x264 failed"};
+    const auto pending = pending_.find(packet_->pts);
+    CHECK(pending != pending_.end());
+    Output output;
+    output.picture = pending->second;
+    pending_.erase(pending);
+    const auto times = times_.next();
+    output.dts = times.dts;
+    output.duration = times.duration;
+    output.is_key_frame = (packet_->flags & AV_PKT_FLAG_KEY) != 0;
+    output.payload = {packet_->data, static_cast<std::size_t>(packet_->size)};
+    on_packet(output);
+    av_packet_unref(packet_.get());
+  }
+}
+
+}  // namespace millrace::transcode

@@ -1,0 +1,100 @@
+#pragma once
+// One rung's H.264 encoder: x264 on one thread through libavcodec. Packets come out with the
+// source's exact presentation times, and decode times that follow one another without a hole.
+//
+// Thread: one at a time.
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "base/result.h"
+#include "media/encoded_packet.h"
+#include "transcode/encoder_settings.h"
+#include "transcode/frame.h"
+
+struct AVCodecContext;
+struct AVPacket;
+
+namespace millrace::transcode {
+
+/// Gives packets in decoding order their dts and duration: the n-th packet takes the place of the
+/// n-th picture in order of presentation, a constant reordering delay before it, so that each ends
+/// where the next begins. A hole left by a dropped picture is added to the packet behind it; at a
+/// gap or a discontinuity the times start anew.
+class DecodeTimes {
+ public:
+  explicit DecodeTimes(MediaTime reorder_delay) : delay_(reorder_delay) {}
+
+  void add_picture(const Picture& picture);
+  /// Of the next packet in decoding order. One call for each picture added.
+  struct Times {
+    MediaTime dts{};
+    MediaTime duration{};
+  };
+  Times next();
+
+ private:
+  struct Place {
+    MediaTime pts{};
+    MediaTime duration{};
+    bool starts_anew = false;
+  };
+  MediaTime delay_;
+  std::optional<MediaTime> end_;  ///< Of the newest packet.
+  std::deque<Place> places_;
+};
+
+/// The body of avcC (ISO/IEC 14496-15 5.3.3.1) from x264's headers, NAL units with 4-byte lengths;
+/// empty where there is no SPS or PPS.
+Bytes avc_configuration(std::span<const std::uint8_t> headers);
+
+class Encoder {
+ public:
+  /// One rung's packet. Its payload is valid during the call only.
+  struct Output {
+    Picture picture;
+    MediaTime dts{};
+    MediaTime duration{};
+    bool is_key_frame = false;
+    std::span<const std::uint8_t> payload;
+  };
+  using Handler = std::function<void(const Output&)>;
+
+  /// `source`: frame rate, colour and aspect ratio are the source's.
+  static Result<std::unique_ptr<Encoder>> create(const Rung& rung, const EncoderSettings& settings,
+                                                 const VideoParameters& source);
+  ~Encoder();
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
+
+  /// What the packets are: complete from the start.
+  const TrackInfo& track() const { return track_; }
+
+  /// The frame is of the rung's size, and later than the one before. An IDR where it opens a
+  /// segment. Hands on what is ready.
+  Status push(const Frame& frame, const Handler& on_packet);
+  Status drain(const Handler& on_packet);
+
+ private:
+  Encoder(const EncoderSettings& settings, const VideoParameters& source);
+  Status receive(const Handler& on_packet);
+  std::int64_t tick_of(MediaTime pts);
+
+  struct Free {
+    void operator()(AVCodecContext* context) const;
+    void operator()(AVPacket* packet) const;
+  };
+  std::unique_ptr<AVCodecContext, Free> context_;
+  std::unique_ptr<AVPacket, Free> packet_;
+  TrackInfo track_;
+  Rational ticks_per_second_;
+  std::optional<MediaTime> first_pts_;
+  std::int64_t newest_tick_ = -1;
+  std::map<std::int64_t, Picture> pending_;  ///< By tick; as many as the encoder holds.
+  DecodeTimes times_;
+};
+
+}  // namespace millrace::transcode

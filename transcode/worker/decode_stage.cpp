@@ -1,0 +1,93 @@
+#include "transcode/worker/decode_stage.h"
+
+namespace millrace::transcode::worker {
+namespace {
+
+using std::chrono::steady_clock;
+
+// The server counts on hearing from a worker that is fed within a fraction of its 1 s of lag.
+constexpr std::chrono::milliseconds kReportEvery(250);
+// A picture waits for its encoder this long after its arrival, then pictures are dropped: a tenth
+// more of the usual second behind live, and more than a burst of the network lasts.
+constexpr std::chrono::milliseconds kPatience(300);
+
+}  // namespace
+
+DecodeStage::DecodeStage(const Configuration& configuration, PacketQueue& packets,
+                         const std::vector<std::unique_ptr<RungStage>>& rungs,
+                         MessageWriter& writer, std::atomic<std::uint32_t>& packets_taken)
+    : configuration_(configuration),
+      packets_(packets),
+      rungs_(rungs),
+      writer_(writer),
+      packets_taken_(packets_taken),
+      cascade_(configuration.rungs),
+      reported_at_(steady_clock::now()) {}
+
+Status DecodeStage::run() {
+  for (;;) {
+    EncodedPacket packet;
+    const auto state = packets_.pop(packet, kReportEvery);
+    if (state == PacketQueue::State::kClosed) break;
+    if (state == PacketQueue::State::kDone && !writer_.has_failed())
+      RETURN_IF_ERROR(decode(packet));
+    if (has_news_ && steady_clock::now() - reported_at_ >= kReportEvery) send_statistics();
+  }
+  std::vector<Frame> frames;
+  if (decoder_) decoder_->drain([&frames](Frame frame) { frames.push_back(std::move(frame)); });
+  scale(std::move(frames));
+  send_statistics();
+  return ok();
+}
+
+Status DecodeStage::decode(const EncodedPacket& packet) {
+  const auto began = steady_clock::now();
+  std::vector<Frame> frames;
+  const Decoder::Handler on_frame = [&frames](Frame frame) { frames.push_back(std::move(frame)); };
+  if (packet.track != track_) {
+    if (decoder_) decoder_->drain(on_frame);
+    RETURN_IF_ERROR(open(packet));
+  }
+  decoder_->push(packet, on_frame);
+  ++packets_taken_;
+  statistics_.media += packet.duration;
+  statistics_.decode_errors = earlier_decode_errors_ + decoder_->errors();
+  statistics_.frames_decoded += frames.size();
+  statistics_.decode_busy += steady_clock::now() - began;
+  has_news_ = true;
+  scale(std::move(frames));
+  return ok();
+}
+
+Status DecodeStage::open(const EncodedPacket& packet) {
+  if (decoder_) earlier_decode_errors_ += decoder_->errors();
+  ASSIGN_OR_RETURN(decoder_, Decoder::create(packet.track));
+  track_ = packet.track;
+  return ok();
+}
+
+void DecodeStage::scale(std::vector<Frame> frames) {
+  for (Frame& frame : frames) {
+    const auto began = steady_clock::now();
+    auto pictures = cascade_.scale(*frame.planes);
+    statistics_.decode_busy += steady_clock::now() - began;
+    const auto deadline = frame.picture.pts <= configuration_.catch_up_until
+                              ? steady_clock::time_point::max()
+                              : frame.picture.received_at + kPatience;
+    for (std::size_t i = 0; i < rungs_.size(); ++i)
+      if (pictures[i])
+        rungs_[i]->queue().push(Frame{frame.picture, std::move(pictures[i]), frame.source},
+                                deadline);
+  }
+}
+
+void DecodeStage::send_statistics() {
+  has_news_ = false;
+  reported_at_ = steady_clock::now();
+  statistics_.packets_taken = packets_taken_;
+  statistics_.rungs.clear();
+  for (const auto& rung : rungs_) statistics_.rungs.push_back(rung->statistics());
+  writer_.write(write_statistics(statistics_).span());
+}
+
+}  // namespace millrace::transcode::worker

@@ -1,0 +1,47 @@
+#pragma once
+// The worker's first stage: packets in, each rung's scaled pictures out. Scaling is done here,
+// while the decoded picture is hot in the cache.
+//
+// Thread: run() is its own thread's body.
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "transcode/decoder.h"
+#include "transcode/frame_scaler.h"
+#include "transcode/worker/packet_queue.h"
+#include "transcode/worker/rung_stage.h"
+
+namespace millrace::transcode::worker {
+
+class DecodeStage {
+ public:
+  /// All outlive it. `packets_taken` is counted here.
+  DecodeStage(const Configuration& configuration, PacketQueue& packets,
+              const std::vector<std::unique_ptr<RungStage>>& rungs, MessageWriter& writer,
+              std::atomic<std::uint32_t>& packets_taken);
+
+  /// Until the queue is closed and empty. Statistics are sent as it goes.
+  Status run();
+
+ private:
+  Status decode(const EncodedPacket& packet);
+  Status open(const EncodedPacket& packet);
+  void scale(std::vector<Frame> frames);
+  void send_statistics();
+
+  const Configuration& configuration_;
+  PacketQueue& packets_;
+  const std::vector<std::unique_ptr<RungStage>>& rungs_;
+  MessageWriter& writer_;
+  std::atomic<std::uint32_t>& packets_taken_;
+  FrameCascade cascade_;
+  std::unique_ptr<Decoder> decoder_;
+  std::shared_ptr<const TrackInfo> track_;
+  Statistics statistics_;
+  std::uint64_t earlier_decode_errors_ = 0;  ///< Of decoders before this one.
+  bool has_news_ = false;                    ///< Since the last statistics.
+  std::chrono::steady_clock::time_point reported_at_;
+};
+
+}  // namespace millrace::transcode::worker

@@ -1,0 +1,137 @@
+#include "transcode/worker/worker.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+extern "C" {
+#include <libavutil/log.h>
+}
+
+namespace millrace::transcode::worker {
+namespace {
+
+constexpr std::size_t kReadBytes = 128 * 1024;
+// The server waits as long for the last pictures; a worker that hangs with nobody left to kill it
+// is ended by the alarm.
+constexpr unsigned kDrainSeconds = 10;
+
+Error unexpected(std::string_view what) {
+  return Error{ErrorCode::kInvalidData, fmt::format("worker protocol: {}", what)};
+}
+
+}  // namespace
+
+int Worker::run() {
+  const Status status = read_all();
+  if (!status.has_value()) fail(status.error());
+  ::alarm(kDrainSeconds);
+  drain();
+  ::alarm(0);
+  return has_failed_ ? 1 : 0;
+}
+
+Status Worker::read_all() {
+  std::vector<std::uint8_t> buffer(kReadBytes);
+  const FrameReader::Handler handler = [this](MessageType type, Bytes body) {
+    return on_frame(type, body);
+  };
+  while (!has_failed_) {
+    const ssize_t count = ::recv(descriptor_, buffer.data(), buffer.size(), 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    RETURN_IF_ERROR(frames_.append({buffer.data(), static_cast<std::size_t>(count)}, handler));
+  }
+  return ok();
+}
+
+Status Worker::on_frame(MessageType type, const Bytes& body) {
+  if (!configuration_)
+    return type == MessageType::kConfiguration ? configure(body)
+                                               : Status(unexpected("no configuration"));
+  switch (type) {
+    case MessageType::kTrack: {
+      ASSIGN_OR_RETURN(auto message, read_track(body));
+      track_ = std::make_shared<const TrackInfo>(std::move(message.track));
+      return ok();
+    }
+    case MessageType::kPacket: {
+      ASSIGN_OR_RETURN(auto message, read_packet(body));
+      if (!track_) return unexpected("a packet without a track");
+      message.packet.track = track_;
+      return take(std::move(message.packet));
+    }
+    default:
+      return unexpected("a message that is not for a worker");
+  }
+}
+
+Status Worker::configure(const Bytes& body) {
+  ASSIGN_OR_RETURN(configuration_, read_configuration(body));
+  writer_.write(write_ready().span());
+  for (std::size_t i = 0; i < configuration_->rungs.size(); ++i)
+    rungs_.push_back(std::make_unique<RungStage>(static_cast<std::uint8_t>(i), *configuration_,
+                                                 writer_, packets_taken_));
+  decode_.emplace(*configuration_, packets_, rungs_, writer_, packets_taken_);
+  for (auto& rung : rungs_)
+    rung_threads_.emplace_back([this, &rung = *rung] {
+      guard(rung.run());
+      rung.queue().close();  // After an error nobody waits for room in it.
+    });
+  decode_thread_ = std::thread([this] { guard(decode_->run()); });
+  return ok();
+}
+
+Status Worker::take(EncodedPacket packet) {
+  // Without room the socket is not read, and the server drops by its rule.
+  for (;;) {
+    switch (packets_.push(packet, std::chrono::seconds(1))) {
+      case PacketQueue::State::kDone:
+        return ok();
+      case PacketQueue::State::kClosed:
+        return has_failed_ ? ok() : Status(unexpected("a packet after the end"));
+      case PacketQueue::State::kTimedOut:
+        break;
+    }
+    // A decoder that hangs when the server is gone would keep the process for ever.
+    if (is_server_gone()) ::_exit(1);
+  }
+}
+
+bool Worker::is_server_gone() const {
+  pollfd socket{.fd = descriptor_, .events = 0, .revents = 0};
+  return ::poll(&socket, 1, 0) > 0 && (socket.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+void Worker::guard(const Status& status) {
+  if (!status.has_value()) fail(status.error());
+}
+
+void Worker::fail(const Error& error) {
+  if (has_failed_.exchange(true)) return;
+  writer_.write(write_failure(error.message).span());
+  packets_.close();
+  ::shutdown(descriptor_, SHUT_RD);  // Wakes the reader.
+}
+
+void Worker::drain() {
+  packets_.close();
+  if (decode_thread_.joinable()) decode_thread_.join();
+  for (auto& rung : rungs_) rung->queue().close();
+  for (auto& thread : rung_threads_) thread.join();
+}
+
+}  // namespace millrace::transcode::worker
+
+namespace millrace::transcode {
+
+int run_worker(int descriptor) {
+  // Broken streams are the source's business, and counted; libavcodec would write a line for each.
+  av_log_set_level(AV_LOG_QUIET);
+  return worker::Worker(descriptor).run();
+}
+
+}  // namespace millrace::transcode
