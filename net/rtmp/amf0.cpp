@@ -44,6 +44,10 @@ void append_name(std::vector<std::uint8_t>& out, std::string_view name) {
 
 }  // namespace
 
+AmfValue::AmfValue() = default;
+AmfValue::AmfValue(AmfNull null) : content(null) {}
+AmfValue::AmfValue(double number) : content(number) {}
+AmfValue::AmfValue(bool boolean) : content(boolean) {}
 AmfValue::AmfValue(std::string text) : content(std::move(text)) {}
 AmfValue::AmfValue(const char* text) : content(std::string(text)) {}
 AmfValue::AmfValue(AmfObject object) : content(std::move(object)) {}

@@ -27,10 +27,11 @@ using AmfObject = std::vector<AmfProperty>;
 struct AmfValue {
   std::variant<AmfUndefined, AmfNull, double, bool, std::string, AmfObject> content;
 
-  AmfValue() = default;
-  AmfValue(AmfNull null) : content(null) {}
-  AmfValue(double number) : content(number) {}
-  AmfValue(bool boolean) : content(boolean) {}
+  // Defined where AmfProperty is complete, which clang insists on.
+  AmfValue();
+  AmfValue(AmfNull null);
+  AmfValue(double number);
+  AmfValue(bool boolean);
   AmfValue(std::string text);
   AmfValue(const char* text);
   AmfValue(AmfObject object);
