@@ -68,7 +68,7 @@ std::vector<Rational> candidate_rates(double announced, Rational from_bitstream)
                         : Rational{std::llround(announced * 1000), 1000});
   }
   if (from_bitstream.numerator > 0) rates.push_back(from_bitstream);
-  rates.insert(rates.end(), std::begin(kCommonRates), std::end(kCommonRates));
+  for (const Rational rate : kCommonRates) rates.push_back(rate);
   return rates;
 }
 
