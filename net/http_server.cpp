@@ -1,0 +1,112 @@
+#include "net/http_server.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/ip/v6_only.hpp>
+#include <charconv>
+
+#include "net/http_loop.h"
+
+namespace millrace::net {
+namespace {
+
+using Protocol = boost::asio::ip::tcp;
+using boost::system::error_code;
+
+Result<Protocol::endpoint> parse_listen_address(std::string_view text, const std::string& key) {
+  const Error mistake{
+      ErrorCode::kInvalidData,
+      fmt::format("{}: not ADDRESS:PORT (an IPv6 address in brackets): {}", key, text)};
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return mistake;
+  auto host = text.substr(0, colon);
+  const bool is_bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (is_bracketed) host = host.substr(1, host.size() - 2);
+  error_code error;
+  const auto address = boost::asio::ip::make_address(std::string(host), error);
+  if (error || address.is_v6() != is_bracketed) return mistake;
+  std::uint16_t port = 0;
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data() + colon + 1, end, port);
+  if (parsed.ec != std::errc{} || parsed.ptr != end) return mistake;
+  return Protocol::endpoint(address, port);
+}
+
+// With SO_REUSEPORT a second server of the same user would share the port in silence; binding once
+// without it tells.
+Status check_port_is_free(EventLoop& loop, const Protocol::endpoint& endpoint,
+                          std::string_view text, const std::string& key) {
+  Protocol::acceptor probe(loop.context());
+  error_code error;
+  probe.open(endpoint.protocol(), error);
+  if (!error) probe.set_option(Protocol::acceptor::reuse_address(true), error);
+  if (!error && endpoint.protocol() == Protocol::v6())
+    probe.set_option(boost::asio::ip::v6_only(true), error);
+  if (!error) probe.bind(endpoint, error);
+  if (error)
+    return Error{ErrorCode::kSystem,
+                 fmt::format("{}: cannot listen on {}: {}", key, text, error.message())};
+  return ok();
+}
+
+class LoopHttpServer final : public HttpServer {
+ public:
+  LoopHttpServer(HttpServerOptions options, EventLoopGroup& loops, Metrics& metrics,
+                 HttpHandler handler)
+      : context_(
+            std::make_shared<HttpServerContext>(std::move(options), metrics, std::move(handler))) {
+    for (std::size_t i = 0; i < loops.size(); ++i)
+      loops_.push_back(std::make_shared<HttpLoop>(loops.loop(i), context_));
+  }
+
+  ~LoopHttpServer() override {
+    for (const auto& loop : loops_) loop->destroy();
+  }
+
+  Status listen(const std::string& text) {
+    const auto& key = context_->options.config_key;
+    ASSIGN_OR_RETURN(auto endpoint, parse_listen_address(text, key));
+    RETURN_IF_ERROR(check_port_is_free(loops_.front()->event_loop(), endpoint, text, key));
+    for (const auto& loop : loops_) {  // Port 0: the first finds one, the others share it.
+      ASSIGN_OR_RETURN(endpoint, loop->listen(endpoint));
+    }
+    addresses_.push_back(to_text(endpoint));
+    return ok();
+  }
+
+  void start() {
+    for (const auto& loop : loops_)
+      loop->event_loop().post([weak = std::weak_ptr(loop)] {
+        if (const auto self = weak.lock()) self->start();
+      });
+  }
+
+  std::vector<std::string> addresses() const override { return addresses_; }
+
+  void stop_accepting() override {
+    for (const auto& loop : loops_)
+      loop->event_loop().post([weak = std::weak_ptr(loop)] {
+        if (const auto self = weak.lock()) self->stop_accepting();
+      });
+  }
+
+ private:
+  std::shared_ptr<HttpServerContext> context_;
+  std::vector<std::shared_ptr<HttpLoop>> loops_;
+  std::vector<std::string> addresses_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<HttpServer>> create_http_server(HttpServerOptions options,
+                                                       EventLoopGroup& loops, Metrics& metrics,
+                                                       HttpHandler handler) {
+  const auto listen = options.listen;
+  auto server =
+      std::make_unique<LoopHttpServer>(std::move(options), loops, metrics, std::move(handler));
+  for (const auto& address : listen) RETURN_IF_ERROR(server->listen(address));
+  server->start();
+  return server;
+}
+
+}  // namespace millrace::net
