@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "media/bit_reader.h"
+#include "media/audio_specific_config.h"
 #include "media/parameter_sets.h"
 
 namespace millrace {
@@ -83,28 +83,6 @@ std::span<const std::uint8_t> find_av1_sequence(std::span<const std::uint8_t> ob
   return {};
 }
 
-// ISO/IEC 14496-3 table 1.18.
-constexpr int kSampleRates[] = {96000, 88200, 64000, 48000, 44100, 32000, 24000,
-                                22050, 16000, 12000, 11025, 8000,  7350};
-constexpr std::uint32_t kExplicitRate = 15;
-// Table 1.19, channelConfiguration 1 to 7.
-constexpr int kChannels[] = {0, 1, 2, 3, 4, 5, 6, 8};
-constexpr std::uint32_t kAacLc = 2;
-constexpr std::uint32_t kSpectralBandReplication = 5;
-constexpr std::uint32_t kEscape = 31;
-constexpr std::uint32_t kParametricStereo = 29;
-
-std::uint32_t read_object_type(BitReader& bits) {
-  const std::uint32_t type = bits.read(5);
-  return type == kEscape ? 32 + bits.read(6) : type;
-}
-
-int read_sample_rate(BitReader& bits) {
-  const std::uint32_t index = bits.read(4);
-  if (index == kExplicitRate) return static_cast<int>(bits.read(24));
-  return index < std::size(kSampleRates) ? kSampleRates[index] : 0;
-}
-
 }  // namespace
 
 Result<TrackInfo> parse_avc_configuration(Bytes avcc) {
@@ -151,36 +129,12 @@ Result<TrackInfo> parse_av1_configuration(Bytes av1c) {
 }
 
 Result<TrackInfo> parse_aac_configuration(Bytes audio_specific_config) {
-  BitReader bits(audio_specific_config.span());
-  std::uint32_t object_type = read_object_type(bits);
-  int sample_rate = read_sample_rate(bits);
-  const std::uint32_t channel_configuration = bits.read(4);
-  int samples_per_frame = 1024;
-  int channels =
-      channel_configuration < std::size(kChannels) ? kChannels[channel_configuration] : 0;
-  if (object_type == kSpectralBandReplication || object_type == kParametricStereo) {
-    // Explicit signalling: the output rate follows, then the core's object type.
-    if (object_type == kParametricStereo) channels = 2;
-    const int core_rate = sample_rate;
-    sample_rate = read_sample_rate(bits);
-    object_type = read_object_type(bits);
-    if (core_rate > 0 && sample_rate == core_rate * 2) samples_per_frame = 2048;
-  }
-  if (object_type == kAacLc && bits.read_flag()) samples_per_frame = samples_per_frame / 1024 * 960;
-  if (bits.has_overrun()) return invalid("an AudioSpecificConfig that ends early");
-  if (object_type != kAacLc)
-    return Error{ErrorCode::kUnsupported,
-                 fmt::format("codec configuration: AAC object type {}", object_type)};
-  if (sample_rate < 7350 || sample_rate > 96000 || channels == 0)
-    return Error{ErrorCode::kUnsupported,
-                 fmt::format("codec configuration: AAC with {} Hz and channel configuration {}",
-                             sample_rate, channel_configuration)};
+  ASSIGN_OR_RETURN(const auto parsed, parse_audio_specific_config(audio_specific_config.span()));
   TrackInfo track;
   track.kind = MediaKind::kAudio;
   track.codec = Codec::kAac;
   track.codec_configuration = std::move(audio_specific_config);
-  track.audio = {
-      .sample_rate = sample_rate, .channels = channels, .samples_per_frame = samples_per_frame};
+  track.audio = parsed.audio;
   return track;
 }
 
