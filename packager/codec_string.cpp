@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "media/audio_specific_config.h"
 #include "media/bit_reader.h"
 #include "packager/packager.h"
 
@@ -33,21 +34,38 @@ std::string hevc_string(const Bytes& hvcc) {
   return text;
 }
 
-// AV1-ISOBMFF 5: profile, level and tier, depth; the optional fields are left to their defaults.
+// AV1-ISOBMFF 5: profile, level and tier, depth; the optional fields, all or none, where the
+// colours are not their defaults.
 std::string av1_string(const TrackInfo& track) {
   const Bytes& av1c = track.codec_configuration;
   if (av1c.size() < 4) return "av01";
-  const int profile = av1c[1] >> 5;
-  const int level = av1c[1] & 31;
-  const char tier = (av1c[2] & 0x80) != 0 ? 'H' : 'M';
-  return fmt::format("av01.{}.{:02}{}.{:02}", profile, level, tier, track.video.bit_depth);
+  BitReader bits(av1c.span());
+  bits.skip(8);
+  const std::uint32_t profile = bits.read(3);
+  const std::uint32_t level = bits.read(5);
+  const char tier = bits.read_flag() ? 'H' : 'M';
+  bits.skip(2);  // high_bitdepth, twelve_bit
+  const std::uint32_t monochrome = bits.read(1);
+  const std::uint32_t subsampling_x = bits.read(1), subsampling_y = bits.read(1);
+  const std::uint32_t position = subsampling_x + subsampling_y == 2 ? bits.read(2) : 0;
+  std::string text =
+      fmt::format("av01.{}.{:02}{}.{:02}", profile, level, tier, track.video.bit_depth);
+  const Colour& colour = track.video.colour;
+  const bool is_default =
+      colour == Colour{} || colour == Colour{.primaries = 1, .transfer = 1, .matrix = 1};
+  if (!is_default)
+    text += fmt::format(".{}.{}{}{}.{:02}.{:02}.{:02}.{}", monochrome, subsampling_x, subsampling_y,
+                        position, colour.primaries, colour.transfer, colour.matrix,
+                        colour.is_full_range ? 1 : 0);
+  return text;
 }
 
 // RFC 6381 3.3: the object type of the sound, not of its core.
 std::string aac_string(const Bytes& config) {
-  BitReader bits(config.span());
-  const std::uint32_t type = bits.read(5);
-  return fmt::format("mp4a.40.{}", type);
+  const auto parsed = parse_audio_specific_config(config.span());
+  return parsed.has_value()
+             ? fmt::format("mp4a.40.{}", static_cast<int>(parsed.value().object_type))
+             : "mp4a.40.2";
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include <fmt/format.h>
+#include <algorithm>
 
 #include "packager/box_writer.h"
 #include "packager/fmp4_writer.h"
@@ -29,11 +29,12 @@ void write_movie_header(BoxWriter& out, std::uint32_t timescale) {
   });
 }
 
-// The size at which the picture is shown, 16.16.
+// The size at which the picture is shown, 16.16, as far as that goes.
 std::uint32_t display_width(const VideoParameters& video) {
-  return static_cast<std::uint32_t>(scale_rounded(std::int64_t{video.width} << 16,
-                                                  video.sample_aspect_ratio.numerator,
-                                                  video.sample_aspect_ratio.denominator));
+  constexpr std::int64_t kWidest = 0xffff0000;
+  const Rational ratio = video.sample_aspect_ratio;
+  return static_cast<std::uint32_t>(std::min(
+      kWidest, scale_rounded(std::int64_t{video.width} << 16, ratio.numerator, ratio.denominator)));
 }
 
 void write_track_header(BoxWriter& out, const TrackInfo& track) {
@@ -102,16 +103,34 @@ void write_video_entry(BoxWriter& out, const TrackInfo& track) {
   });
 }
 
-// Descriptors of ISO/IEC 14496-1 7.2.6: every one here is shorter than 128 bytes.
+// Descriptors of ISO/IEC 14496-1 7.2.6, whose sizes always take four bytes of seven bits (8.3.3).
+constexpr std::size_t kDescriptorHeader = 5;
+
 template <typename Content>
 void write_descriptor(BoxWriter& out, std::uint32_t tag, std::size_t size, Content content) {
   out.u8(tag);
-  out.u8(static_cast<std::uint32_t>(size));
+  for (int shift = 21; shift >= 0; shift -= 7)
+    out.u8(static_cast<std::uint32_t>(size >> shift & 0x7f) | (shift > 0 ? 0x80 : 0));
   content();
 }
 
+void write_elementary_stream(BoxWriter& out, std::span<const std::uint8_t> specific_config) {
+  const std::size_t decoder = 13 + kDescriptorHeader + specific_config.size();
+  const std::size_t stream = 3 + kDescriptorHeader + decoder + kDescriptorHeader + 1;
+  write_descriptor(out, 0x03, stream, [&] {  // ES_Descriptor
+    out.u16(0);                              // ES_ID: 0 in a file
+    out.u8(0);
+    write_descriptor(out, 0x04, decoder, [&] {  // DecoderConfigDescriptor
+      out.u8(0x40);                             // MPEG-4 audio
+      out.u8(0x15);                             // audio stream
+      out.zeros(3 + 4 + 4);                     // buffer size, maximum and average bit rate
+      write_descriptor(out, 0x05, specific_config.size(), [&] { out.bytes(specific_config); });
+    });
+    write_descriptor(out, 0x06, 1, [&] { out.u8(2); });  // SLConfigDescriptor: MP4
+  });
+}
+
 void write_audio_entry(BoxWriter& out, const TrackInfo& track) {
-  const std::size_t config = track.codec_configuration.size();
   out.box("mp4a", [&] {
     out.zeros(6);
     out.u16(1);  // data_reference_index
@@ -123,21 +142,8 @@ void write_audio_entry(BoxWriter& out, const TrackInfo& track) {
     out.u32(track.audio.sample_rate > 0xffff
                 ? 0
                 : static_cast<std::uint32_t>(track.audio.sample_rate) << 16);
-    out.full_box("esds", 0, 0, [&] {
-      const std::size_t specific = 2 + config;
-      const std::size_t decoder = 13 + specific;
-      write_descriptor(out, 0x03, 3 + 2 + decoder + 3, [&] {  // ES_Descriptor
-        out.u16(0);                                           // ES_ID: stored elsewhere, 0 in MP4
-        out.u8(0);
-        write_descriptor(out, 0x04, decoder, [&] {  // DecoderConfigDescriptor
-          out.u8(0x40);                             // MPEG-4 audio
-          out.u8(0x15);                             // audio stream
-          out.zeros(3 + 4 + 4);                     // buffer size, maximum and average bit rate
-          write_descriptor(out, 0x05, config, [&] { out.bytes(track.codec_configuration.span()); });
-        });
-        write_descriptor(out, 0x06, 1, [&] { out.u8(2); });  // SLConfigDescriptor: MP4
-      });
-    });
+    out.full_box("esds", 0, 0,
+                 [&] { write_elementary_stream(out, track.codec_configuration.span()); });
   });
 }
 
@@ -192,11 +198,16 @@ void write_media(BoxWriter& out, const TrackInfo& track) {
 }  // namespace
 
 std::uint32_t timescale_of(const TrackInfo& track) {
-  constexpr std::uint32_t kMpegClock = 90'000;
+  constexpr std::int64_t kMpegClock = 90'000;
+  constexpr std::int64_t kFineEnough = 24'000;  // What variable times are rounded to.
+  constexpr std::int64_t kFinest = 1'000'000;
   if (track.kind == MediaKind::kAudio) return static_cast<std::uint32_t>(track.audio.sample_rate);
   const Rational rate = track.video.frame_rate;
-  if (rate.numerator <= 0 || kMpegClock * rate.denominator % rate.numerator == 0) return kMpegClock;
-  return static_cast<std::uint32_t>(rate.numerator);
+  if (rate.numerator <= 0 || rate.numerator > kFinest ||
+      kMpegClock * rate.denominator % rate.numerator == 0)
+    return kMpegClock;
+  const std::int64_t multiple = (kFineEnough + rate.numerator - 1) / rate.numerator;
+  return static_cast<std::uint32_t>(rate.numerator * multiple);
 }
 
 Bytes write_init_segment(const TrackInfo& track) {

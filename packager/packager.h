@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "base/metrics.h"
 #include "base/result.h"
 #include "media/cmaf_chunk.h"
 #include "media/encoded_packet.h"
@@ -16,14 +17,18 @@ namespace millrace::packager {
 
 struct Options {
   MediaTime part_target = std::chrono::milliseconds(200);  ///< A wish; see part_target_for().
+  /// Where to count, under the label `channel`; outlives the sink. Null: nothing is counted.
+  Metrics* metrics = nullptr;
+  std::string channel = {};
 };
 
-/// One track in, one rendition out. `chunks` must outlive the returned sink. Packets before the
-/// first one that opens a segment are an error of the caller's.
+/// One track in, one rendition out. `chunks` must outlive the returned sink. kInvalidData: a packet
+/// before the first one that opens a segment (finish() makes the next packet such), and new
+/// parameters on one that starts no discontinuity.
 Result<std::unique_ptr<Sink<EncodedPacket>>> create(Options options, Sink<CmafChunk>& chunks);
 
-/// PART-TARGET of a track for the configured wish (design.md §5): k frames nearest the wish for a
-/// constant rate, rounded up to 10 µs.
+/// PART-TARGET of a track for the configured wish (design.md §5), rounded up to 10 µs: k frames
+/// nearest the wish for a constant rate; for audio one frame more than its parts have.
 MediaTime part_target_for(const TrackInfo& track, MediaTime wish);
 
 /// RFC 6381 codec string of a track.

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace millrace::test {
 
@@ -49,6 +50,40 @@ inline std::string box_text(std::span<const std::uint8_t> bytes, int depth = 0) 
     at += size;
   }
   return at == bytes.size() ? text : text + "STRAY BYTES\n";
+}
+
+struct SampleTimes {
+  std::int64_t presentation = 0;
+  std::int64_t decode = 0;
+  std::uint32_t duration = 0;
+  std::uint32_t size = 0;
+};
+
+/// Of a chunk, in ticks.
+inline std::vector<SampleTimes> sample_times(std::span<const std::uint8_t> chunk) {
+  const std::size_t tfhd = find_box(chunk, "moof/traf/tfhd");
+  const std::size_t tfdt = find_box(chunk, "moof/traf/tfdt");
+  const std::size_t trun = find_box(chunk, "moof/traf/trun");
+  const std::uint32_t flags = big_endian_at(chunk, trun);
+  const bool has_default = (big_endian_at(chunk, tfhd) & 8) != 0;
+  std::int64_t decode = static_cast<std::int64_t>(big_endian_at(chunk, tfdt + 4)) << 32 |
+                        big_endian_at(chunk, tfdt + 8);
+  std::size_t at = trun + 12 + ((flags & 4) != 0 ? 4 : 0);
+  const auto next = [&] {
+    at += 4;
+    return big_endian_at(chunk, at - 4);
+  };
+  std::vector<SampleTimes> samples(big_endian_at(chunk, trun + 4));
+  for (SampleTimes& sample : samples) {
+    sample.duration = has_default ? big_endian_at(chunk, tfhd + 8) : 0;
+    if ((flags & 0x100) != 0) sample.duration = next();
+    sample.size = next();
+    if ((flags & 0x400) != 0) next();
+    sample.decode = sample.presentation = decode;
+    if ((flags & 0x800) != 0) sample.presentation += static_cast<std::int32_t>(next());
+    decode += sample.duration;
+  }
+  return samples;
 }
 
 }  // namespace millrace::test

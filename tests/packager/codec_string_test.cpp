@@ -34,9 +34,14 @@ TEST_CASE("HEVC is named with reversed compatibility and without trailing constr
 
 TEST_CASE("AV1 is named by profile, level, tier and depth", "[codec]") {
   CHECK(codec_string(with(Codec::kAv1, {0x81, 0x08, 0x0c, 0})) == "av01.0.08M.08");
+  TrackInfo hdr = with(Codec::kAv1, {0x81, 0x0d, 0x4e, 0});
+  hdr.video.bit_depth = 10;
+  hdr.video.colour = {.primaries = 9, .transfer = 16, .matrix = 9};
+  CHECK(codec_string(hdr) == "av01.0.13M.10.0.112.09.16.09.0");
 }
 
 TEST_CASE("AAC is named by its object type", "[codec]") {
   CHECK(codec_string(with(Codec::kAac, {0x11, 0x90})) == "mp4a.40.2");
   CHECK(codec_string(with(Codec::kAac, {0x2b, 0x11, 0x88, 0x00})) == "mp4a.40.5");
+  CHECK(codec_string(with(Codec::kAac, {0xeb, 0x09, 0x88, 0x00})) == "mp4a.40.29");
 }

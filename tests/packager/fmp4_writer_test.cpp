@@ -5,6 +5,7 @@
 #include "tests/packager/box_text.h"
 #include "tests/support/video_source.h"
 
+using namespace std::chrono_literals;
 using namespace millrace;
 using namespace millrace::packager;
 using millrace::test::big_endian_at;
@@ -26,11 +27,14 @@ Sample sample(std::string_view payload, bool is_key_frame, std::uint32_t duratio
 
 }  // namespace
 
-TEST_CASE("a chunk is a moof and its mdat, and nothing else", "[fmp4]") {
+TEST_CASE("a chunk is its producer's time, a moof and its mdat", "[fmp4]") {
   const auto track = test::h264_track({30, 1});
   const Sample samples[] = {sample("key", true), sample("other", false)};
-  const Bytes chunk = write_chunk(*track, 7, 0x123456789a, samples);
+  const Bytes chunk = write_chunk(
+      *track, {.sequence_number = 7, .decode_time = 0x123456789a, .wall_time = 1'750'000'000'500ms},
+      samples);
   CHECK(box_text(chunk.span()) ==
+        "prft\n"
         "moof\n"
         "  mfhd\n"
         "  traf\n"
@@ -42,32 +46,42 @@ TEST_CASE("a chunk is a moof and its mdat, and nothing else", "[fmp4]") {
   CHECK(big_endian_at(chunk.span(), tfdt + 4) == 0x12);
   CHECK(big_endian_at(chunk.span(), tfdt + 8) == 0x3456789a);
   CHECK(big_endian_at(chunk.span(), find_box(chunk.span(), "moof/mfhd") + 4) == 7);
+  const auto prft = find_box(chunk.span(), "prft");
+  CHECK(big_endian_at(chunk.span(), prft + 8) == 1'750'000'000u + 2'208'988'800u);  // NTP
+  CHECK(big_endian_at(chunk.span(), prft + 12) == 0x80000000);
+  CHECK(big_endian_at(chunk.span(), prft + 20) == 0x3456789a);
 }
 
 TEST_CASE("the data offset points at the first sample's first byte", "[fmp4]") {
   const auto track = test::h264_track({30, 1});
   const Sample samples[] = {sample("key", true, 3000, 6000), sample("other", false, 3001, -3000)};
-  const Bytes chunk = write_chunk(*track, 1, 0, samples);
+  const Bytes chunk = write_chunk(*track, {.sequence_number = 1}, samples);
   const auto trun = find_box(chunk.span(), "moof/traf/trun");
-  const std::uint32_t offset = big_endian_at(chunk.span(), trun + 8);
-  CHECK(chunk.slice(offset).text() == "keyother");
-  // duration, size, flags and signed offset of each.
-  CHECK(big_endian_at(chunk.span(), trun) == 0x01000f01);
-  CHECK(big_endian_at(chunk.span(), trun + 12) == 3000);
-  CHECK(big_endian_at(chunk.span(), trun + 16) == 3);
-  CHECK(big_endian_at(chunk.span(), trun + 20) == 0x02000000);
+  const auto moof = find_box(chunk.span(), "moof") - 8;
+  CHECK(chunk.slice(moof + big_endian_at(chunk.span(), trun + 8)).text() == "keyother");
+  // First flags; duration, size and signed offset of each.
+  CHECK(big_endian_at(chunk.span(), trun) == 0x01000b05);
+  CHECK(big_endian_at(chunk.span(), trun + 12) == 0x02000000);
+  CHECK(big_endian_at(chunk.span(), trun + 16) == 3000);
+  CHECK(big_endian_at(chunk.span(), trun + 20) == 3);
   CHECK(big_endian_at(chunk.span(), trun + 24) == 6000);
-  CHECK(big_endian_at(chunk.span(), trun + 36) == 0x01010000);
-  CHECK(static_cast<std::int32_t>(big_endian_at(chunk.span(), trun + 40)) == -3000);
+  CHECK(big_endian_at(chunk.span(), trun + 28) == 3001);
+  CHECK(static_cast<std::int32_t>(big_endian_at(chunk.span(), trun + 36)) == -3000);
 }
 
-TEST_CASE("only the kept pieces of a payload are written", "[fmp4]") {
+TEST_CASE("flags stand once where the samples agree, one by one where they do not", "[fmp4]") {
   const auto track = test::h264_track({30, 1});
-  Sample cut = sample("abcdefgh", true);
-  cut.pieces = {cut.payload.span().subspan(0, 2), cut.payload.span().subspan(5, 3)};
-  cut.size = 5;
-  const Bytes chunk = write_chunk(*track, 1, 0, std::span(&cut, 1));
-  CHECK(chunk.slice(chunk.size() - 5).text() == "abfgh");
+  const auto flags_of = [&](std::initializer_list<bool> keys) {
+    std::vector<Sample> samples;
+    for (const bool is_key_frame : keys) samples.push_back(sample("x", is_key_frame));
+    const Bytes chunk = write_chunk(*track, {.sequence_number = 1}, samples);
+    return std::pair(big_endian_at(chunk.span(), find_box(chunk.span(), "moof/traf/tfhd")),
+                     big_endian_at(chunk.span(), find_box(chunk.span(), "moof/traf/trun")));
+  };
+  using Flags = std::pair<std::uint32_t, std::uint32_t>;
+  CHECK(flags_of({false, false}) == Flags{0x020028, 0x01000201});
+  CHECK(flags_of({true, false, false}) == Flags{0x020028, 0x01000205});
+  CHECK(flags_of({false, true, false}) == Flags{0x020008, 0x01000601});
 }
 
 TEST_CASE("a header holds one track and no samples", "[fmp4]") {
@@ -105,5 +119,7 @@ TEST_CASE("the timescale holds every frame's time exactly", "[fmp4]") {
   CHECK(timescale_of(*test::h264_track({24000, 1001})) == 24000);
   CHECK(timescale_of(*test::h264_track({60000, 1001})) == 60000);
   CHECK(timescale_of(*test::h264_track({0, 1})) == 90000);
+  CHECK(timescale_of(*test::h264_track({7, 1})) == 24003);
+  CHECK(timescale_of(*test::h264_track({2'000'003, 90'000})) == 90000);
   CHECK(timescale_of(*test::aac_track(44100)) == 44100);
 }

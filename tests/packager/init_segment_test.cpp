@@ -34,7 +34,7 @@ TEST_CASE("a live header has no duration and colours only where they are known",
 TEST_CASE("an AudioSpecificConfig stands in its descriptors", "[fmp4]") {
   const auto track = test::aac_track();
   const Bytes header = write_init_segment(*track);
-  CHECK(header.text().find(std::string("\x05\x02") +
+  CHECK(header.text().find(std::string("\x05\x80\x80\x80\x02") +
                            std::string(track->codec_configuration.text())) !=
         std::string_view::npos);
 }
