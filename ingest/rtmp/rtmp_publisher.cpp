@@ -8,8 +8,7 @@
 namespace millrace::ingest {
 namespace {
 
-// The statuses that librtmp, and with it OBS, takes for a refused stream key.
-constexpr std::string_view kBadName = "NetStream.Publish.BadName";
+// OBS shows it as a wrong stream key, GStreamer as "publish denied"; FFmpeg shows the description.
 constexpr std::string_view kDenied = "NetStream.Publish.Denied";
 
 }  // namespace
@@ -37,7 +36,7 @@ void RtmpPublisher::on_admission(const Result<Admission>& admission) {
   }
   const auto& error = admission.error();
   if (error.code == ErrorCode::kDenied) {
-    connection_.refuse_publish(kBadName, "Invalid stream key.", error);
+    connection_.refuse_publish(kDenied, "Invalid stream key.", error);
   } else {
     connection_.refuse_publish(kDenied, "The stream cannot be published now.", error);
   }

@@ -45,7 +45,8 @@ class Connection {
   virtual std::weak_ptr<Connection> weak() = 0;
 
   /// While a publish waits: the socket and all state go to `target`, one of the server's loops,
-  /// and `then` runs there. It does not run if the connection ends on the way.
+  /// and `then` runs there. It does not run if the connection ends on the way. Never from inside
+  /// on_publish().
   virtual void move_to(EventLoop& target, std::function<void()> then) = 0;
   /// While a publish waits: it begins.
   virtual void accept_publish() = 0;

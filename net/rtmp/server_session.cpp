@@ -213,7 +213,7 @@ Status ServerSession::on_play(std::uint32_t stream_id) {
   send_status(stream_id, "error", "NetStream.Play.Failed",
               "This server takes publishers only; watch over HLS.");
   state_ = State::kEnded;
-  return Error{ErrorCode::kUnsupported, "session: a player, over RTMP"};
+  return Error{ErrorCode::kUnsupported, "session: asked to play, only publishing is served"};
 }
 
 void ServerSession::on_unknown_command(std::string_view name, double transaction) {

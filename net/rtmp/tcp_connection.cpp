@@ -61,6 +61,7 @@ void TcpConnection::start() {
 
 void TcpConnection::move_to(EventLoop& target, std::function<void()> then) {
   thread_.check();
+  CHECK(!is_receiving_);
   CHECK(session_.state() == ServerSession::State::kAwaitingAdmission || !is_open());
   if (!is_open()) return;
   if (&target == &loop_->event_loop()) {
@@ -135,7 +136,9 @@ void TcpConnection::on_received(std::span<const std::uint8_t> bytes) {
   received_at_ = context_->clock.steady_now();
   has_received_ = true;
   received_bytes_.increment(static_cast<double>(bytes.size()));
+  is_receiving_ = true;
   const auto status = session_.receive(bytes, received_at_);
+  is_receiving_ = false;
   if (phase_ == Phase::kHandshake && session_.state() != ServerSession::State::kHandshake) {
     phase_ = Phase::kUnpublished;
     arm_timer();

@@ -82,6 +82,7 @@ class TcpConnection final : public Connection,
   bool is_waiting_readable_ = false;
   bool is_waiting_writable_ = false;
   bool has_received_ = false;
+  bool is_receiving_ = false;  // Inside the session, which must not move away meanwhile.
   bool is_reported_ = false;
   std::unique_ptr<Timer> timer_;
   std::chrono::steady_clock::time_point accepted_at_;
