@@ -35,10 +35,7 @@ struct Options {
 struct RenditionOptions {
   std::string name;  ///< "source", "720p", "audio": a path segment.
   MediaKind kind = MediaKind::kVideo;
-  /// The rendition whose segments pace the channel (the source's video; audio where there is none).
-  bool is_reference = false;
-  /// Its part target, known or foreseen, goes into PART-HOLD-BACK of all.
-  std::int64_t declared_bits_per_second = 0;  ///< 0: only measured.
+  std::int64_t declared_bits_per_second = 0;  ///< Of an encoder; 0: only measured.
 };
 
 struct RenditionStatus {
@@ -62,21 +59,25 @@ class Channel {
  public:
   virtual ~Channel() = default;
 
-  /// Where the rendition's packager pushes. The sink lives until remove_renditions(); its own
-  /// finish() means: no media for now (gaps are listed), not the end. A name that existed before
-  /// goes on in its window.
+  /// Where the rendition's packager pushes; the sink lives as long as the channel. Its finish()
+  /// means: no media for now (segments that open meanwhile are gaps), not the end. A name that
+  /// existed before goes on in its window. kInvalidData from push(): a part of a segment that was
+  /// not opened.
   virtual Sink<CmafChunk>& add_rendition(RenditionOptions options) = 0;
-  /// No rendition will be added any more for this publisher: multivariant playlists may be served
-  /// once each has its init segment, or 2 s after.
+  /// All renditions of the publisher have been added; those of an earlier one that were not leave
+  /// the multivariant playlist. It is served once each has its init segment, or 2 s from now.
   virtual void renditions_complete() = 0;
 
   /// EXT-X-TARGETDURATION; playlists are served from then on. Whole seconds, once.
   virtual void promise_target_duration(MediaTime target) = 0;
   /// The timeline's decision, before any rendition's chunks of it: number N begins at `start`, so
-  /// N-1 ends there. Renditions without media for a number list it as EXT-X-GAP.
+  /// N-1 ends there (at a discontinuity: where its media ends). A rendition without media for a
+  /// number lists it as EXT-X-GAP, at the latest when the next but one opens.
   virtual void open_segment(SegmentNumber number, MediaTime start, bool starts_discontinuity) = 0;
 
-  /// The show is over: EXT-X-ENDLIST everywhere, parked requests answered.
+  /// The show is over: EXT-X-ENDLIST everywhere, parked requests answered; what the playlists list
+  /// stays fetchable for as long as it lasts. A segment that opens afterwards begins another show,
+  /// in an empty window, and its numbers go on.
   virtual void end() = 0;
   virtual ChannelStatus status() const = 0;  ///< Any thread.
 };
@@ -87,8 +88,6 @@ class Origin {
   /// Any thread. The first discontinuity sequence number comes from the caller (state or clock).
   virtual std::shared_ptr<Channel> add_channel(const std::string& name,
                                                std::uint64_t first_discontinuity_sequence) = 0;
-  /// Its URLs are 404 from then on. Any thread.
-  virtual void remove_channel(const std::string& name) = 0;
   /// Answers /live/NAME/… On the exchange's loop.
   virtual void handle(std::shared_ptr<net::HttpExchange> exchange) = 0;
 };

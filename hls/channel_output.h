@@ -1,0 +1,119 @@
+#pragma once
+// hls.h's Channel: its windows behind one lock, and the requests that wait for what comes.
+//
+// Thread: Channel's calls on the channel's loop, answer() on the exchange's, the rest on any. The
+// lock is held for moving references about; rendering, answering and logging happen outside it.
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/mutex.h"
+#include "hls/channel_windows.h"
+#include "hls/hls.h"
+#include "hls/media_path.h"
+#include "hls/parked_requests.h"
+#include "hls/playlist_snapshot.h"
+
+namespace millrace::hls {
+
+/// What all channels of an origin share; outlives them.
+struct OriginContext {
+  OriginContext(Options its_options, Metrics& its_metrics, const Clock& its_clock);
+
+  const Options options;
+  Metrics& metrics;
+  const Clock& clock;
+  PlaylistCounters playlists;
+  Gauge window_bytes_gauge;
+  Counter trimmed_segments;
+  Gauge parked_gauge;
+  Histogram parked_seconds;
+  std::atomic<std::size_t> window_bytes = 0;
+  std::atomic<std::size_t> parked = 0;
+};
+
+class ChannelOutput final : public Channel, public std::enable_shared_from_this<ChannelOutput> {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  ChannelOutput(std::string name, std::uint64_t discontinuity_sequence, OriginContext& context);
+  ~ChannelOutput() override;
+
+  Sink<CmafChunk>& add_rendition(RenditionOptions options) override;
+  void renditions_complete() override;
+  void promise_target_duration(MediaTime target) override;
+  void open_segment(SegmentNumber number, MediaTime start, bool starts_discontinuity) override;
+  void end() override;
+  ChannelStatus status() const override;
+
+  /// A GET or HEAD of one of the channel's objects, whose path this is.
+  void answer(std::shared_ptr<net::HttpExchange> exchange, const MediaPath& path);
+  /// Time has passed: requests that waited too long are given up, old media is let go.
+  void tick();
+
+ private:
+  using Rendition = ChannelWindows::Rendition;
+  /// A rendition's packager pushes here; with it what waits and what is rendered.
+  struct Output;
+  /// A parked request that has its answer.
+  struct Woken {
+    enum class Why { kPlaylist, kPart, kTooLate };
+    ParkedRequest request;
+    Why why = Why::kPlaylist;
+    Output* output = nullptr;
+    std::uint64_t part = 0;
+    std::vector<Bytes> bytes;
+  };
+  using WokenList = std::vector<Woken>;
+  /// What a request came to, to be said outside the lock.
+  struct Refusal {
+    int status = 404;
+    std::string_view why;
+  };
+
+  Status push(Output& output, CmafChunk chunk);
+  Status rest(Output& output);
+
+  /// Why no playlist is served.
+  Refusal not_ready() const REQUIRES(mutex_);
+  Output* find_output(std::string_view rendition) REQUIRES(mutex_);
+  std::shared_ptr<const PlaylistSnapshot> snapshot(Output& output) REQUIRES(mutex_);
+  void answer_multivariant(net::HttpExchange& exchange);
+  void answer_playlist(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path);
+  void answer_media(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path);
+  void answer_woken(const Woken& woken);
+  void respond(net::HttpExchange& exchange, const PlaylistSnapshot& playlist, bool wants_delta,
+               bool is_blocking);
+
+  /// Nothing where there is no room for it.
+  std::optional<ParkedRequests::Key> park(ParkedRequests& place, const PlaylistPosition& wait_for,
+                                          ParkedRequest request) REQUIRES(mutex_);
+  void forget_when_aborted(net::HttpExchange& exchange, Output& output, MediaObject object,
+                           const ParkedRequests::Key& key);
+  void abort(Output& output, MediaObject object, const ParkedRequests::Key& key);
+  /// Who waits for what is there now.
+  void collect(WokenList& woken) REQUIRES(mutex_);
+  void collect_parts(Output& output, std::uint64_t part, const Bytes& bytes, WokenList& woken)
+      REQUIRES(mutex_);
+  void take(std::vector<ParkedRequest> requests, Woken::Why why, Output& output, WokenList& woken)
+      REQUIRES(mutex_);
+  void wake(WokenList woken);
+  void account() REQUIRES(mutex_);
+
+  const std::string name_;
+  OriginContext& context_;
+  Histogram publish_latency_;
+  Counter late_parts_;
+
+  mutable Mutex mutex_;
+  ChannelWindows windows_ GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<Output>> outputs_ GUARDED_BY(mutex_);  ///< Never removed.
+  std::shared_ptr<const PlaylistText> multivariant_ GUARDED_BY(mutex_);
+  std::uint64_t multivariant_version_ GUARDED_BY(mutex_) = 0;
+  std::size_t accounted_bytes_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace millrace::hls

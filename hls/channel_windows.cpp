@@ -1,0 +1,347 @@
+#include "hls/channel_windows.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace millrace::hls {
+namespace {
+
+using namespace std::chrono_literals;
+
+// rfc8216bis 6.2.2: "The server MUST NOT remove a Media Segment from a Playlist file without an
+// EXT-X-ENDLIST tag if that would produce a Playlist whose duration is less than three times the
+// Target Duration". Apple's authoring specification wants six segments.
+constexpr int kLeastTargets = 3;
+constexpr std::size_t kLeastSegments = 6;
+// Delta updates begin six target durations from the end (4.4.3.8, CAN-SKIP-UNTIL).
+constexpr std::uint64_t kSkipTargets = 6;
+// Apple's authoring specification 14.3.
+constexpr playlist::PrintedTime kHoldBackParts = 3;
+// A rendition that has no init segment by then is left out of the multivariant playlist until it
+// has one (design.md §6).
+constexpr std::chrono::seconds kPatience(2);
+// Times are rounded to ticks and nanoseconds; no frame is as short.
+constexpr MediaTime kRounding = 1ms;
+// A longer hole at a segment's end is a gap: players step over shorter ones by themselves.
+constexpr MediaTime kLargestHole = 50ms;
+
+}  // namespace
+
+ChannelWindows::ChannelWindows(std::string channel, MediaTime window,
+                               std::uint64_t discontinuity_sequence, Metrics& metrics)
+    : channel_(std::move(channel)),
+      window_(window),
+      metrics_(metrics),
+      discontinuity_sequence_(discontinuity_sequence) {}
+
+// --- Renditions -------------------------------------------------------------------------------
+
+ChannelWindows::Rendition& ChannelWindows::add_rendition(RenditionOptions options) {
+  for (auto& rendition : renditions_) {
+    if (rendition->options.name != options.name) continue;
+    rendition->is_announced = true;
+    return *rendition;
+  }
+  const Labels labels{{"channel", channel_}, {"rendition", options.name}};
+  renditions_.push_back(std::make_unique<Rendition>(Rendition{
+      .options = options,
+      .bandwidth = Bandwidth(options.declared_bits_per_second),
+      .parts = metrics_.counter("millrace_hls_parts_total", "Parts published.", labels),
+      .segments = metrics_.counter("millrace_hls_segments_total",
+                                   "Segments completed with all their media.", labels),
+      .gaps = metrics_.counter("millrace_hls_gap_segments_total",
+                               "Segments listed as gaps: their media is missing, or a part of it.",
+                               labels),
+      .window = std::nullopt,
+      .is_announced = true}));
+  return *renditions_.back();
+}
+
+void ChannelWindows::renditions_complete(TimePoint now) {
+  for (auto& rendition : renditions_)
+    rendition->is_active = std::exchange(rendition->is_announced, false);
+  if (!complete_since_) complete_since_ = now;
+  ++multivariant_version_;
+  all_changed();  // The reports name others.
+}
+
+ChannelWindows::Rendition* ChannelWindows::find(std::string_view name) {
+  for (auto& rendition : renditions_)
+    if (rendition->options.name == name && rendition->window) return rendition.get();
+  return nullptr;
+}
+
+/// It begins where the others' windows do, with gaps.
+void ChannelWindows::begin_window(Rendition& rendition, TimePoint now) {
+  rendition.window.emplace(opened_.front().number, rendition.next_part);
+  rendition.is_resting = true;
+  settle(rendition, now);
+}
+
+// --- Segments ---------------------------------------------------------------------------------
+
+void ChannelWindows::promise_target_duration(MediaTime target) {
+  target_seconds_ =
+      static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::seconds>(target).count());
+  ++multivariant_version_;
+  all_changed();
+}
+
+void ChannelWindows::open_segment(SegmentNumber number, MediaTime start, bool starts_discontinuity,
+                                  TimePoint now) {
+  if (std::exchange(has_ended_, false)) begin_show(number, now);
+  CHECK(opened_.empty() || number == opened_.back().number + 1);
+  opened_.push_back({number, start, starts_discontinuity});
+  for (auto& rendition : renditions_) {
+    if (!rendition->window && rendition->is_active) begin_window(*rendition, now);
+    if (rendition->window) settle(*rendition, now);
+  }
+  trim(std::max(window_, kLeastTargets * promised()), now);
+}
+
+/// Nothing of the show before is listed any more.
+void ChannelWindows::begin_show(SegmentNumber first, TimePoint now) {
+  while (!opened_.empty()) unlist_first(now);
+  for (auto& rendition : renditions_)
+    if (rendition->window) rendition->window->begin_at(first);
+  all_changed();
+}
+
+Result<bool> ChannelWindows::push(Rendition& rendition, CmafChunk chunk, TimePoint now) {
+  if (opened_.empty() || chunk.segment_number > opened_.back().number)
+    return Error{ErrorCode::kInvalidData, "hls: a part of a segment that was not opened"};
+  if (!rendition.window) begin_window(rendition, now);
+  SegmentWindow& window = *rendition.window;
+  if (chunk.segment_number < window.open_number()) return false;
+  while (window.open_number() < chunk.segment_number) finish_segment(rendition, now);
+  const OpenedSegment* const opened = find_opened(chunk.segment_number);
+  CHECK(opened);
+  rendition.is_resting = false;
+  const std::size_t bytes = chunk.bytes.size();
+  const MediaTime duration = chunk.duration;
+  const bool has_new_init = chunk.init != window.init();
+  window.append(std::move(chunk), opened->starts_discontinuity);
+  bytes_ += bytes;
+  rendition.next_part = window.next_part();
+  rendition.parts.increment();
+  update_bandwidth(rendition, false, bytes, duration);
+  if (has_new_init) {  // PART-HOLD-BACK may be another for all.
+    ++multivariant_version_;
+    all_changed();
+  }
+  changed(rendition);
+  settle(rendition, now);
+  return true;
+}
+
+void ChannelWindows::rest(Rendition& rendition, TimePoint now) {
+  rendition.is_resting = true;
+  if (rendition.window) settle(rendition, now);
+}
+
+/// Completes what is known to be complete, and what will not be.
+void ChannelWindows::settle(Rendition& rendition, TimePoint now) {
+  while (is_over(rendition)) finish_segment(rendition, now);
+}
+
+bool ChannelWindows::is_over(const Rendition& rendition) const {
+  const SegmentWindow& window = *rendition.window;
+  const OpenedSegment* const next = find_opened(window.open_number() + 1);
+  if (!next) return false;
+  const bool is_full = window.has_open_parts() && window.open_end() + kRounding >= next->start;
+  return is_full || rendition.is_resting || opened_.back().number > next->number;
+}
+
+void ChannelWindows::finish_segment(Rendition& rendition, TimePoint now) {
+  SegmentWindow& window = *rendition.window;
+  const OpenedSegment opened = *find_opened(window.open_number());
+  const MediaTime end = end_of(opened.number);
+  changed(rendition);
+  if (!window.has_open_parts()) {
+    rendition.gaps.increment();
+    return window.skip(opened.start, end - opened.start, opened.starts_discontinuity, now);
+  }
+  if (end - window.open_end() > kLargestHole) {
+    rendition.gaps.increment();
+    return window.complete_as_gap(end, now);
+  }
+  rendition.segments.increment();
+  window.complete(now);
+  const WindowSegment& segment = window.listed(window.listed_count() - 1);
+  update_bandwidth(rendition, true, segment.bytes, playlist::from_printed(segment.line.duration));
+}
+
+const ChannelWindows::OpenedSegment* ChannelWindows::find_opened(SegmentNumber number) const {
+  if (opened_.empty() || number < opened_.front().number) return nullptr;
+  const std::uint64_t index = number - opened_.front().number;
+  return index < opened_.size() ? &opened_[index] : nullptr;
+}
+
+/// Where a segment ends that is not the newest. Before a discontinuity that is where its media
+/// ends, in whichever rendition has most of it; where none has any, it is as long as it can be.
+MediaTime ChannelWindows::end_of(SegmentNumber number) const {
+  const OpenedSegment& opened = *find_opened(number);
+  const OpenedSegment& next = *find_opened(number + 1);
+  if (!next.starts_discontinuity) return next.start;
+  MediaTime end = opened.start;
+  for (const auto& rendition : renditions_) {
+    if (!rendition->window) continue;
+    const SegmentWindow& window = *rendition->window;
+    if (window.open_number() == number && window.has_open_parts())
+      end = std::max(end, window.open_end());
+    if (window.open_number() > number && window.listed_count() >= window.open_number() - number) {
+      const auto back = static_cast<std::size_t>(window.open_number() - number);
+      const auto& line = window.listed(window.listed_count() - back).line;
+      if (!line.parts.empty())
+        end = std::max(end, line.start + playlist::from_printed(line.duration));
+    }
+  }
+  if (end > opened.start) return end;
+  return opened.start + std::clamp<MediaTime>(next.start - opened.start, kRounding,
+                                              std::max<MediaTime>(promised(), 1s));
+}
+
+void ChannelWindows::end(TimePoint now) {
+  // What is there of the last segment is all of it.
+  for (auto& rendition : renditions_) {
+    rendition->is_resting = true;
+    if (!rendition->window) continue;
+    settle(*rendition, now);
+    if (rendition->window->has_open_parts()) {
+      rendition->window->complete(now);
+      rendition->segments.increment();
+    }
+    const MediaTime listed = playlist::from_printed(rendition->window->listed_duration());
+    ended_until_ = std::max(ended_until_, now + listed + kLeastTargets * promised());
+  }
+  has_ended_ = true;
+  complete_since_.reset();
+  all_changed();
+}
+
+// --- What leaves ------------------------------------------------------------------------------
+
+std::size_t ChannelWindows::trim(MediaTime least, TimePoint now) {
+  std::size_t gone = 0;
+  while (may_lose_first(least)) {
+    unlist_first(now);
+    ++gone;
+  }
+  if (gone > 0) all_changed();
+  drop_unused(now);
+  return gone;
+}
+
+bool ChannelWindows::may_lose_first(MediaTime least) const {
+  if (target_seconds_ == 0 || opened_.empty()) return false;
+  bool has_any = false;
+  for (const auto& rendition : renditions_) {
+    if (!rendition->window) continue;
+    has_any = true;
+    const SegmentWindow& window = *rendition->window;
+    if (window.listed_count() <= kLeastSegments) return false;
+    if (playlist::from_printed(window.listed_duration() - window.listed(0).line.duration) < least)
+      return false;
+  }
+  return has_any;
+}
+
+void ChannelWindows::unlist_first(TimePoint now) {
+  // 6.2.2: "The server MUST increment the value of the EXT-X-DISCONTINUITY-SEQUENCE tag by one for
+  // every EXT-X-DISCONTINUITY tag that it removes".
+  discontinuity_sequence_ += opened_.front().starts_discontinuity ? 1 : 0;
+  for (auto& rendition : renditions_)
+    if (rendition->window && rendition->window->listed_count() > 0)
+      rendition->window->unlist_first(now, promised());
+  opened_.pop_front();
+}
+
+std::size_t ChannelWindows::shrink(TimePoint now) {
+  return trim(kLeastTargets * promised(), now);
+}
+
+void ChannelWindows::tick(TimePoint now) {
+  drop_unused(now);
+  if (!has_ended_ || now < ended_until_) return;
+  for (auto& rendition : renditions_) {
+    if (!rendition->window) continue;
+    bytes_ -= rendition->window->clear();
+    rendition->window.reset();
+  }
+  for (const auto& opened : opened_) discontinuity_sequence_ += opened.starts_discontinuity ? 1 : 0;
+  opened_.clear();
+}
+
+void ChannelWindows::drop_unused(TimePoint now) {
+  for (auto& rendition : renditions_) {
+    if (!rendition->window) continue;
+    bytes_ -= rendition->window->let_go(now);
+    // A rendition of an earlier publisher that lists nothing but gaps has nobody left.
+    if (rendition->is_active || has_ended_ || rendition->window->has_media()) continue;
+    bytes_ -= rendition->window->clear();
+    rendition->window.reset();
+    all_changed();
+  }
+}
+
+// --- Playlists --------------------------------------------------------------------------------
+
+bool ChannelWindows::is_servable(const Rendition& rendition) const {
+  return rendition.window && rendition.window->init() && !rendition.window->is_empty();
+}
+
+bool ChannelWindows::is_ready(TimePoint now) const {
+  if (target_seconds_ == 0) return false;
+  const auto is_there = [this](const auto& rendition) { return is_servable(*rendition); };
+  if (!std::ranges::any_of(renditions_, is_there)) return false;
+  if (has_ended_ || !complete_since_) return has_ended_;
+  return now - *complete_since_ >= kPatience ||
+         std::ranges::all_of(renditions_, [&](const auto& rendition) {
+           return !rendition->is_active || is_servable(*rendition);
+         });
+}
+
+PlaylistHeader ChannelWindows::header(const Rendition& rendition,
+                                      const std::string& start_id) const {
+  PlaylistHeader header{.start_id = start_id,
+                        .version = rendition.version,
+                        .target_seconds = target_seconds_,
+                        .discontinuity_sequence = discontinuity_sequence_,
+                        .has_ended = has_ended_,
+                        .reports = {}};
+  for (const auto& other : renditions_) {
+    if (!is_servable(*other)) continue;
+    const SegmentWindow& window = *other->window;
+    header.part_hold_back = std::max(
+        header.part_hold_back, kHoldBackParts * playlist::to_printed(window.init()->part_target));
+    if (other.get() != &rendition && other->is_active)
+      header.reports.push_back({other->options.name, window.edge().newest_part});
+  }
+  // Design.md §2: where the window holds more than a delta update leaves out.
+  if (window_ > static_cast<std::int64_t>(kSkipTargets) * promised())
+    header.can_skip_until = kSkipTargets * target_seconds_;
+  return header;
+}
+
+void ChannelWindows::changed(Rendition& rendition) {
+  ++rendition.version;
+}
+
+void ChannelWindows::all_changed() {
+  for (auto& rendition : renditions_) changed(*rendition);
+}
+
+void ChannelWindows::update_bandwidth(Rendition& rendition, bool is_segment, std::size_t bytes,
+                                      MediaTime duration) {
+  const auto before = std::pair(rendition.bandwidth.peak(), rendition.bandwidth.average());
+  if (is_segment)
+    rendition.bandwidth.add_segment(bytes, duration);
+  else
+    rendition.bandwidth.add_part(bytes, duration);
+  if (before != std::pair(rendition.bandwidth.peak(), rendition.bandwidth.average()))
+    ++multivariant_version_;
+}
+
+}  // namespace millrace::hls

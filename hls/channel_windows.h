@@ -1,0 +1,121 @@
+#pragma once
+// The windows of one channel's renditions, which list the same segments under the same numbers
+// (rfc8216bis 6.2.4): what one has no media for is a gap in it.
+//
+// No thread of its own: the channel's lock is held for every call.
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/metrics.h"
+#include "hls/bandwidth.h"
+#include "hls/hls.h"
+#include "hls/playlist_snapshot.h"
+#include "hls/segment_window.h"
+
+namespace millrace::hls {
+
+class ChannelWindows {
+ public:
+  using TimePoint = SegmentWindow::TimePoint;
+
+  struct Rendition {
+    RenditionOptions options;
+    Bandwidth bandwidth;
+    Counter parts;
+    Counter segments;
+    Counter gaps;
+    std::optional<SegmentWindow>
+        window;                   ///< None before the first segment, and when all have gone.
+    std::uint64_t next_part = 0;  ///< For the next window: URIs are never used twice.
+    std::uint64_t version = 0;    ///< Rises with every change of its playlist.
+    bool is_active = false;       ///< The publisher of now has it.
+    bool is_announced = false;    ///< Added for the publisher that is coming.
+    bool is_resting = true;       ///< Has no media for now.
+  };
+
+  ChannelWindows(std::string channel, MediaTime window, std::uint64_t discontinuity_sequence,
+                 Metrics& metrics);
+
+  /// The rendition of that name, made where it is missing. It is never destroyed.
+  Rendition& add_rendition(RenditionOptions options);
+  void renditions_complete(TimePoint now);
+  void promise_target_duration(MediaTime target);
+  void open_segment(SegmentNumber number, MediaTime start, bool starts_discontinuity,
+                    TimePoint now);
+  /// False for a part that comes too late: its segment is closed. kInvalidData: of a segment that
+  /// was not opened.
+  Result<bool> push(Rendition& rendition, CmafChunk chunk, TimePoint now);
+  /// The rendition has no media for now.
+  void rest(Rendition& rendition, TimePoint now);
+  void end(TimePoint now);
+  /// Lets go of what nobody can ask for any more.
+  void tick(TimePoint now);
+  /// Windows shrink to what the specification wants, whatever the options say; the segments that
+  /// went.
+  std::size_t shrink(TimePoint now);
+
+  std::vector<std::unique_ptr<Rendition>>& renditions() { return renditions_; }
+  const std::vector<std::unique_ptr<Rendition>>& renditions() const { return renditions_; }
+  /// Null where there is none with a window.
+  Rendition* find(std::string_view name);
+
+  /// Playlists are served: the target duration is promised, and the renditions' init segments are
+  /// there or have been waited for.
+  bool is_ready(TimePoint now) const;
+  /// Its playlist can be rendered.
+  bool is_servable(const Rendition& rendition) const;
+  bool has_ended() const { return has_ended_; }
+  std::uint64_t target_seconds() const { return target_seconds_; }
+  /// Of all media in memory.
+  std::size_t bytes() const { return bytes_; }
+  /// Rises with every change of the multivariant playlist.
+  std::uint64_t multivariant_version() const { return multivariant_version_; }
+
+  /// What a snapshot of the rendition's playlist begins with.
+  PlaylistHeader header(const Rendition& rendition, const std::string& start_id) const;
+
+ private:
+  struct OpenedSegment {
+    SegmentNumber number = 0;
+    MediaTime start{};
+    bool starts_discontinuity = false;
+  };
+
+  void begin_window(Rendition& rendition, TimePoint now);
+  void begin_show(SegmentNumber first, TimePoint now);
+  void settle(Rendition& rendition, TimePoint now);
+  bool is_over(const Rendition& rendition) const;
+  void finish_segment(Rendition& rendition, TimePoint now);
+  const OpenedSegment* find_opened(SegmentNumber number) const;
+  MediaTime end_of(SegmentNumber number) const;
+  std::size_t trim(MediaTime least, TimePoint now);
+  bool may_lose_first(MediaTime least) const;
+  void unlist_first(TimePoint now);
+  void drop_unused(TimePoint now);
+  void changed(Rendition& rendition);
+  void all_changed();
+  void update_bandwidth(Rendition& rendition, bool is_segment, std::size_t bytes,
+                        MediaTime duration);
+  MediaTime promised() const { return std::chrono::seconds(target_seconds_); }
+
+  const std::string channel_;
+  const MediaTime window_;
+  Metrics& metrics_;
+  std::vector<std::unique_ptr<Rendition>> renditions_;
+  std::deque<OpenedSegment> opened_;  ///< From the first that is listed on.
+  std::uint64_t discontinuity_sequence_;
+  std::uint64_t target_seconds_ = 0;  ///< 0: not promised yet.
+  std::optional<TimePoint> complete_since_;
+  bool has_ended_ = false;
+  TimePoint ended_until_;  ///< Then the windows go.
+  std::size_t bytes_ = 0;
+  std::uint64_t multivariant_version_ = 0;
+};
+
+}  // namespace millrace::hls

@@ -1,0 +1,34 @@
+#pragma once
+// hls.h's Origin: all channels' outputs by name, and who answers which path.
+//
+// Thread: any; one short lock for the list of channels.
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/mutex.h"
+#include "hls/channel_output.h"
+#include "hls/hls.h"
+
+namespace millrace::hls {
+
+class ChannelOrigin final : public Origin {
+ public:
+  /// All outlive it; `loops` have stopped when it is destroyed.
+  ChannelOrigin(Options options, net::EventLoopGroup& loops, Metrics& metrics, const Clock& clock);
+
+  std::shared_ptr<Channel> add_channel(const std::string& name,
+                                       std::uint64_t first_discontinuity_sequence) override;
+  void handle(std::shared_ptr<net::HttpExchange> exchange) override;
+
+ private:
+  std::shared_ptr<ChannelOutput> find(std::string_view name);
+  void tick();
+
+  OriginContext context_;
+  Mutex mutex_;
+  std::map<std::string, std::shared_ptr<ChannelOutput>, std::less<>> channels_ GUARDED_BY(mutex_);
+  net::Timer timer_;
+};
+
+}  // namespace millrace::hls

@@ -1,0 +1,59 @@
+#pragma once
+// A rendition's media playlist as text (draft-pantos-hls-rfc8216bis), whole or as delta update.
+// Pure; any thread.
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hls/playlist/text.h"
+#include "media/media_time.h"
+
+namespace millrace::hls::playlist {
+
+struct Part {
+  std::uint64_t counter = 0;  ///< In its URI: runs through the rendition's life.
+  PrintedTime duration = 0;
+  bool is_independent = false;
+  bool is_gap = false;
+};
+
+struct Segment {
+  SegmentNumber number = 0;
+  MediaTime start{};         ///< Of its first sample, since the Unix epoch.
+  PrintedTime duration = 0;  ///< The sum of its parts'.
+  SegmentNumber map = 0;     ///< From which segment on its init holds; 0: no media yet, no init.
+  bool starts_discontinuity = false;
+  bool is_gap = false;
+  bool is_complete = false;  ///< Else the playlist's last, of which only parts are listed.
+  bool lists_parts = true;
+  std::vector<Part> parts;
+};
+
+/// Where another rendition is.
+struct RenditionReport {
+  std::string_view rendition;
+  SegmentNumber last_segment = 0;
+  std::uint64_t last_part = 0;
+};
+
+struct MediaPlaylist {
+  std::string_view start_id;  ///< In every URI.
+  std::uint64_t target_seconds = 0;
+  PrintedTime part_target = 0;
+  PrintedTime part_hold_back = 0;
+  std::uint64_t can_skip_until = 0;  ///< Seconds; 0: no delta updates.
+  bool has_independent_segments = false;
+  std::uint64_t discontinuity_sequence = 0;
+  std::vector<const Segment*> segments;  ///< Not empty; borrowed.
+  std::uint64_t next_part = 0;           ///< Hinted while the show goes on.
+  bool has_ended = false;
+  std::vector<RenditionReport> reports;
+};
+
+std::string render(const MediaPlaylist& playlist);
+
+/// As render() where there is nothing to skip.
+std::string render_delta(const MediaPlaylist& playlist);
+
+}  // namespace millrace::hls::playlist

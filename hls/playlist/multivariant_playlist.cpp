@@ -1,0 +1,100 @@
+#include "hls/playlist/multivariant_playlist.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "hls/playlist/text.h"
+
+namespace millrace::hls::playlist {
+namespace {
+
+/// What the audio group adds to each variant.
+struct AudioGroup {
+  std::vector<const RenditionEntry*> members;
+  std::vector<std::string_view> codecs;  ///< Each once.
+  std::int64_t bandwidth = 0;            ///< §4.4.6.2: of the largest playable combination.
+  std::int64_t average_bandwidth = 0;
+};
+
+AudioGroup audio_group(const std::vector<RenditionEntry>& renditions) {
+  AudioGroup group;
+  for (const auto& rendition : renditions) {
+    if (rendition.track->kind != MediaKind::kAudio) continue;
+    group.members.push_back(&rendition);
+    if (std::find(group.codecs.begin(), group.codecs.end(), rendition.codecs) == group.codecs.end())
+      group.codecs.push_back(rendition.codecs);
+    group.bandwidth = std::max(group.bandwidth, rendition.bandwidth);
+    group.average_bandwidth = std::max(group.average_bandwidth, rendition.average_bandwidth);
+  }
+  return group;
+}
+
+void write_audio(Text& text, const AudioGroup& group) {
+  for (const RenditionEntry* member : group.members) {
+    // §4.4.6.1.1: "Each EXT-X-MEDIA tag with an AUTOSELECT=YES attribute SHOULD have a combination
+    // of LANGUAGE […] attributes that is distinct": of one language, one can be it.
+    const std::string_view is_chosen = member == group.members.front() ? "YES" : "NO";
+    text << "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"" << member->name
+         << "\",LANGUAGE=\"und\",DEFAULT=" << is_chosen << ",AUTOSELECT=" << is_chosen
+         << ",CHANNELS=\"" << static_cast<std::uint64_t>(member->track->audio.channels)
+         << "\",URI=\"" << member->name << "/index.m3u8\"\n";
+  }
+}
+
+/// §4.4.6.2, VIDEO-RANGE: by transfer characteristics (ISO/IEC 23091-2), 16 is PQ and 18 HLG.
+std::string_view video_range(const Colour& colour) {
+  if (colour.transfer == 16) return "PQ";
+  if (colour.transfer == 18) return "HLG";
+  return "SDR";
+}
+
+void write_picture(Text& text, const VideoParameters& video) {
+  const Rational& aspect = video.sample_aspect_ratio;
+  const std::int64_t display_width =
+      aspect.numerator > 0 && aspect.denominator > 0
+          ? scale_rounded(video.width, aspect.numerator, aspect.denominator)
+          : video.width;
+  text << ",RESOLUTION=" << static_cast<std::uint64_t>(display_width) << "x"
+       << static_cast<std::uint64_t>(video.height);
+  if (video.frame_rate.numerator > 0 && video.frame_rate.denominator > 0) {
+    // §4.4.6.2: "rounded to three decimal places".
+    const auto thousandths = static_cast<std::uint64_t>(
+        scale_rounded(video.frame_rate.numerator, 1000, video.frame_rate.denominator));
+    const std::string digits = std::to_string(1000 + thousandths % 1000).substr(1);
+    text << ",FRAME-RATE=" << thousandths / 1000 << "." << digits;
+  }
+  text << ",VIDEO-RANGE=" << video_range(video.colour);
+}
+
+void write_variant(Text& text, const RenditionEntry& rendition, const AudioGroup& group) {
+  const bool is_video = rendition.track->kind == MediaKind::kVideo;
+  const bool has_group = is_video && !group.members.empty();
+  const std::int64_t bandwidth = rendition.bandwidth + (has_group ? group.bandwidth : 0);
+  const std::int64_t average =
+      rendition.average_bandwidth + (has_group ? group.average_bandwidth : 0);
+  text << "#EXT-X-STREAM-INF:BANDWIDTH=" << static_cast<std::uint64_t>(bandwidth)
+       << ",AVERAGE-BANDWIDTH=" << static_cast<std::uint64_t>(std::min(average, bandwidth))
+       << ",CODECS=\"" << rendition.codecs;
+  if (has_group)
+    for (const auto codec : group.codecs) text << "," << codec;
+  text << "\"";
+  if (is_video) write_picture(text, rendition.track->video);
+  if (has_group) text << ",AUDIO=\"audio\"";
+  text << "\n" << rendition.name << "/index.m3u8\n";
+}
+
+}  // namespace
+
+std::string render_multivariant(const std::vector<RenditionEntry>& renditions) {
+  Text text(256 + 256 * renditions.size());
+  text << "#EXTM3U\n";
+  const AudioGroup group = audio_group(renditions);
+  const bool has_video = group.members.size() < renditions.size();
+  if (has_video) write_audio(text, group);
+  for (const auto& rendition : renditions)
+    if (!has_video || rendition.track->kind == MediaKind::kVideo)
+      write_variant(text, rendition, group);
+  return text.take();
+}
+
+}  // namespace millrace::hls::playlist

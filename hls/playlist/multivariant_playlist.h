@@ -1,0 +1,25 @@
+#pragma once
+// A channel's multivariant playlist as text (draft-pantos-hls-rfc8216bis §4.4.6). Pure; any thread.
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "media/track_info.h"
+
+namespace millrace::hls::playlist {
+
+/// A rendition as the multivariant playlist tells it.
+struct RenditionEntry {
+  std::string name;    ///< Of its folder.
+  std::string codecs;  ///< RFC 6381, of this rendition alone.
+  std::int64_t bandwidth = 0;
+  std::int64_t average_bandwidth = 0;
+  std::shared_ptr<const TrackInfo> track;
+};
+
+/// Video renditions are the variants, audio renditions one group that belongs to all of them;
+/// without video the audio renditions are the variants.
+std::string render_multivariant(const std::vector<RenditionEntry>& renditions);
+
+}  // namespace millrace::hls::playlist

@@ -1,0 +1,167 @@
+#include "hls/segment_window.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace millrace::hls {
+namespace {
+
+using playlist::PrintedTime;
+using playlist::to_printed;
+
+/// From `start` to `end` as printed: ends are rounded, not lengths, so that sums stay right
+/// (PL-17).
+PrintedTime printed_between(MediaTime start, MediaTime end) {
+  return to_printed(end) - to_printed(start);
+}
+
+const Bytes* find_part_in(const WindowSegment& segment, std::uint64_t counter) {
+  if (segment.line.parts.empty() || counter < segment.line.parts.front().counter) return nullptr;
+  const std::uint64_t index = counter - segment.line.parts.front().counter;
+  return index < segment.parts.size() ? &segment.parts[index] : nullptr;
+}
+
+}  // namespace
+
+void SegmentWindow::begin_at(SegmentNumber number) {
+  CHECK(is_empty());
+  open_.line.number = number;
+}
+
+void SegmentWindow::append(CmafChunk chunk, bool starts_discontinuity) {
+  if (!has_open_parts()) {
+    if (chunk.init != init_) {
+      init_ = chunk.init;
+      map_ = open_.line.number;
+      inits_[map_] = init_;
+    }
+    open_.line.start = chunk.start;
+    open_.line.map = map_;
+    open_.line.starts_discontinuity = starts_discontinuity;
+    has_independent_segments_ &= chunk.is_independent;
+  }
+  open_end_ = chunk.start + chunk.duration;
+  open_.line.parts.push_back({.counter = next_part_++,
+                              .duration = printed_between(chunk.start, open_end_),
+                              .is_independent = chunk.is_independent});
+  open_.line.duration += open_.line.parts.back().duration;
+  open_.bytes += chunk.bytes.size();
+  open_.parts.push_back(std::move(chunk.bytes));
+}
+
+void SegmentWindow::complete(TimePoint now) {
+  CHECK(has_open_parts());
+  close(now);
+}
+
+void SegmentWindow::complete_as_gap(MediaTime until, TimePoint now) {
+  CHECK(has_open_parts());
+  open_.line.is_gap = true;
+  open_.line.duration = printed_between(open_.line.start, until);
+  close(now);
+}
+
+void SegmentWindow::skip(MediaTime start, MediaTime duration, bool starts_discontinuity,
+                         TimePoint now) {
+  CHECK(!has_open_parts());
+  open_.line.start = start;
+  open_.line.duration = printed_between(start, start + duration);
+  open_.line.map = map_;
+  open_.line.starts_discontinuity = starts_discontinuity;
+  open_.line.is_gap = true;
+  close(now);
+}
+
+void SegmentWindow::close(TimePoint now) {
+  open_.line.is_complete = true;
+  const SegmentNumber next = open_.line.number + 1;
+  listed_duration_ += open_.line.duration;
+  longest_playlist_ = std::max(longest_playlist_, listed_duration_);
+  listed_.push_back({std::make_shared<const WindowSegment>(std::move(open_)), now});
+  open_ = {};
+  open_.line.number = next;
+}
+
+bool SegmentWindow::has_media() const {
+  return has_open_parts() || std::any_of(listed_.begin(), listed_.end(), [](const Entry& entry) {
+           return !entry.segment->parts.empty();
+         });
+}
+
+PlaylistEdge SegmentWindow::edge() const {
+  PlaylistEdge edge{.last_complete = open_.line.number - 1, .newest_part = {}};
+  if (has_open_parts()) {
+    edge.newest_part = {open_.line.number, open_.parts.size() - 1};
+  } else {
+    CHECK(!listed_.empty());
+    const std::size_t parts = listed_.back().segment->parts.size();
+    edge.newest_part = {edge.last_complete, parts > 0 ? parts - 1 : 0};
+  }
+  if (init_) edge.advance_parts = advance_part_limit(init_->part_target);
+  return edge;
+}
+
+void SegmentWindow::unlist_first(TimePoint now, std::chrono::nanoseconds target_duration) {
+  Entry entry = std::move(listed_.front());
+  listed_.pop_front();
+  const PrintedTime duration = entry.segment->line.duration;
+  const TimePoint segment_until = entry.at + playlist::from_printed(duration + longest_playlist_);
+  entry.at = std::max(segment_until, now + 3 * target_duration);
+  listed_duration_ -= duration;
+  kept_.push_back(std::move(entry));
+}
+
+std::size_t SegmentWindow::let_go(TimePoint now) {
+  std::size_t freed = 0;
+  for (; !kept_.empty() && kept_.front().at <= now; kept_.pop_front())
+    freed += kept_.front().segment->bytes;
+  if (freed > 0) forget_inits();
+  return freed;
+}
+
+std::size_t SegmentWindow::clear() {
+  std::size_t freed = open_.bytes;
+  for (const auto* const entries : {&kept_, &listed_})
+    for (const Entry& entry : *entries) freed += entry.segment->bytes;
+  kept_.clear();
+  listed_.clear();
+  const SegmentNumber number = open_.line.number;
+  open_ = {};
+  open_.line.number = number;
+  listed_duration_ = 0;
+  init_ = nullptr;
+  inits_.clear();
+  return freed;
+}
+
+void SegmentWindow::forget_inits() {
+  const auto& oldest = !kept_.empty() ? kept_ : listed_;
+  const SegmentNumber in_use = oldest.empty() ? map_ : oldest.front().segment->line.map;
+  while (!inits_.empty() && inits_.begin()->first < in_use && inits_.begin()->first != map_)
+    inits_.erase(inits_.begin());
+}
+
+Bytes SegmentWindow::find_part(std::uint64_t counter) const {
+  if (const Bytes* const part = find_part_in(open_, counter)) return *part;
+  for (const auto* const entries : {&listed_, &kept_})
+    for (auto entry = entries->rbegin(); entry != entries->rend(); ++entry)
+      if (const Bytes* const part = find_part_in(*entry->segment, counter)) return *part;
+  return {};
+}
+
+std::vector<Bytes> SegmentWindow::find_segment(SegmentNumber number) const {
+  for (const auto* const entries : {&listed_, &kept_})
+    for (auto entry = entries->rbegin(); entry != entries->rend(); ++entry)
+      if (entry->segment->line.number == number && !entry->segment->line.is_gap)
+        return entry->segment->parts;
+  return {};
+}
+
+Bytes SegmentWindow::find_init(SegmentNumber number) const {
+  const auto found = inits_.find(number);
+  return found == inits_.end() ? Bytes() : found->second->bytes;
+}
+
+}  // namespace millrace::hls
