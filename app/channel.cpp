@@ -13,6 +13,10 @@ using namespace std::chrono_literals;
 // Numbers recorded ahead of use: one write to the state file covers so many segments. What is left
 // of them after a restart is skipped.
 constexpr SegmentNumber kNumbersAhead = 16;
+// Where no state says how many discontinuities there were, the clock does, an hour for each, so that
+// their count never runs back either. Not finer: hls.js has an array with that many places, and
+// goes through it at each playlist (docs/decisions/0011).
+constexpr SegmentNumber kNumbersPerHour = 7200;
 
 }  // namespace
 
@@ -172,7 +176,9 @@ void Channel::close() {
 
 void Channel::create_timeline() {
   const SegmentNumber by_clock = ingest::segment_number_at(context_.clock.wall_now());
-  recorded_ = {.next_segment = by_clock, .discontinuity_sequence = by_clock, .promised_target = {}};
+  recorded_ = {.next_segment = by_clock,
+               .discontinuity_sequence = by_clock / kNumbersPerHour,
+               .promised_target = {}};
   if (const ChannelState* const earlier = context_.state.find(name_)) {
     recorded_.next_segment = std::max(by_clock, earlier->next_segment);
     recorded_.discontinuity_sequence = earlier->discontinuity_sequence + 1;
@@ -194,14 +200,15 @@ void Channel::create_timeline() {
 }
 
 Channel::Rendition& Channel::rendition(const std::string& rendition_name, MediaKind kind,
-                                       bool is_reference, std::int64_t bits_per_second) {
+                                       std::int64_t bits_per_second) {
   auto& slot = renditions_[rendition_name];
-  Sink<CmafChunk>& window = output_->add_rendition({.name = rendition_name,
-                                                    .kind = kind,
-                                                    .is_reference = is_reference,
-                                                    .declared_bits_per_second = bits_per_second});
+  Sink<CmafChunk>& window = output_->add_rendition(
+      {.name = rendition_name, .kind = kind, .declared_bits_per_second = bits_per_second});
   if (!slot) {
-    auto packager = packager::create({.part_target = context_.config.packager.part}, window);
+    auto packager = packager::create({.part_target = context_.config.packager.part,
+                                      .metrics = &context_.metrics,
+                                      .channel = name_},
+                                     window);
     CHECK(packager.has_value());  // Its options were checked with the configuration.
     slot = std::make_unique<Rendition>(Rendition{std::move(packager).value()});
   }
@@ -214,8 +221,7 @@ void Channel::on_tracks(const ingest::SourceTracks& tracks) {
   if (tracks.video) {
     const auto source = std::find_if(ladder.begin(), ladder.end(),
                                      [](const auto& rung) { return rung.passthrough; });
-    if (source != ladder.end())
-      source_rendition_ = &rendition(source->name, MediaKind::kVideo, true, 0);
+    if (source != ladder.end()) source_rendition_ = &rendition(source->name, MediaKind::kVideo, 0);
     build_ladder(*tracks.video);
     log::info("app", "video channel={} codec={} width={} height={} frame_rate={:.3f} rungs={}",
               name_, to_string(tracks.video->codec), tracks.video->video.width,
@@ -227,7 +233,7 @@ void Channel::on_tracks(const ingest::SourceTracks& tracks) {
     ladder_.reset();
     rungs_.clear();
   }
-  if (tracks.audio) audio_rendition_ = &rendition("audio", MediaKind::kAudio, !tracks.video, 0);
+  if (tracks.audio) audio_rendition_ = &rendition("audio", MediaKind::kAudio, 0);
   output_->renditions_complete();
 }
 
@@ -235,19 +241,15 @@ void Channel::build_ladder(const TrackInfo& video) {
   auto rungs = context_.config.transcode.enabled
                    ? transcode::plan_ladder(context_.config.ladder_of(name_), video)
                    : std::vector<transcode::Rung>{};
+  std::vector<Sink<EncodedPacket>*> outputs;
+  for (const auto& rung : rungs)
+    outputs.push_back(rendition(rung.name, MediaKind::kVideo, rung.bits_per_second).packager.get());
   // A running worker takes new parameters in order.
   if (ladder_ && !ladder_is_draining_ && rungs == rungs_) return;
   ladder_.reset();
   ladder_is_draining_ = false;
   rungs_ = std::move(rungs);
   if (rungs_.empty()) return;
-  std::vector<Sink<EncodedPacket>*> outputs;
-  bool is_reference = !source_rendition_;
-  for (const auto& rung : rungs_) {
-    outputs.push_back(
-        rendition(rung.name, MediaKind::kVideo, is_reference, rung.bits_per_second).packager.get());
-    is_reference = false;
-  }
   auto created = transcode::create({.channel = name_,
                                     .worker_path = context_.worker_path,
                                     .profile = context_.config.transcode.profile,

@@ -70,7 +70,7 @@ class Channel final : private ingest::TimelineEvents, private Sink<EncodedPacket
   void publisher_gone(std::uint64_t session);
   void end_show();
   void create_timeline();
-  Rendition& rendition(const std::string& rendition_name, MediaKind kind, bool is_reference,
+  Rendition& rendition(const std::string& rendition_name, MediaKind kind,
                        std::int64_t bits_per_second);
   void build_ladder(const TrackInfo& video);
   void record_state(SegmentNumber used);
