@@ -68,8 +68,11 @@ class Publisher:
 
     def wait_answer(self, text, timeout=5.0):
         """Until `text` is in what the server said; False when it closed or said nothing."""
+        return self._wait(lambda: text in self.answers, timeout)
+
+    def _wait(self, condition, timeout):
         deadline = time.monotonic() + timeout
-        while text not in self.answers:
+        while not condition():
             self.socket.settimeout(max(0.01, deadline - time.monotonic()))
             try:
                 piece = self.socket.recv(65536)
@@ -96,7 +99,9 @@ class Publisher:
         self.command("FCPublish", 3.0, None, self.key)
         self.command("createStream", 4.0, None)
         self.command("publish", 5.0, None, self.key, "live", stream=1)
-        return self.wait_answer(b"NetStream.Publish.Start")
+        # onFCPublish says "Start" as well; what counts is onStatus.
+        self._wait(lambda: b"NetStream." in self.answers.partition(b"onStatus")[2], 5.0)
+        return b"NetStream.Publish.Start" in self.answers.partition(b"onStatus")[2]
 
     def send(self, kind, body, timestamp):
         """Media: kind 8 audio, 9 video, 18 data."""
