@@ -10,7 +10,7 @@ using millrace::app::configuration_reference;
 namespace {
 
 std::string read(const std::string& path) {
-  std::ifstream file(std::string(MILLRACE_TEST_DATA) + "/../../" + path, std::ios::binary);
+  std::ifstream file(std::string(MILLRACE_ROOT) + "/" + path, std::ios::binary);
   REQUIRE(file.is_open());
   return {std::istreambuf_iterator<char>(file), {}};
 }

@@ -5,23 +5,12 @@
 
 #include "base/log.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_exchange.h"
 
 using namespace millrace;
 using namespace millrace::app;
 
 namespace {
-
-struct FakeExchange final : net::HttpExchange {
-  explicit FakeExchange(net::EventLoop& on) : loop_(on) {}
-  const net::HttpRequest& request() const override { return request_; }
-  net::EventLoop& loop() override { return loop_; }
-  void respond(net::HttpResponse response) override { answer = std::move(response); }
-  void on_abort(std::function<void()>) override {}
-
-  net::HttpRequest request_;
-  std::optional<net::HttpResponse> answer;
-  net::EventLoop& loop_;
-};
 
 struct NoOrigin final : hls::Origin {
   int handled = 0;
@@ -46,21 +35,14 @@ struct Fixture {
   std::optional<net::HttpResponse> ask(const net::HttpHandler& handler, const std::string& path,
                                        net::HttpMethod method = net::HttpMethod::kGet,
                                        const std::string& accept_encoding = "") {
-    const auto exchange = std::make_shared<FakeExchange>(loops.loop(0));
-    exchange->request_.path = path;
-    exchange->request_.method = method;
+    const auto exchange = test::exchange_for(loops.loop(0), path);
+    exchange->asked.method = method;
     if (!accept_encoding.empty())
-      exchange->request_.headers.emplace_back("accept-encoding", accept_encoding);
+      exchange->asked.headers.emplace_back("accept-encoding", accept_encoding);
     handler(exchange);
     return exchange->answer;
   }
 };
-
-std::string header(const net::HttpResponse& response, const std::string& name) {
-  for (const auto& [key, value] : response.headers)
-    if (key == name) return value;
-  return "";
-}
 
 }  // namespace
 
@@ -91,10 +73,10 @@ TEST_CASE("the page is on the viewers' port, compressed for who can read it", "[
   const auto plain = f.ask(public_routes(f.context), "/");
   REQUIRE(plain->status == 200);
   CHECK(plain->body.at(0).text().find("<html") != std::string_view::npos);
-  CHECK(header(*plain, "Content-Encoding").empty());
+  CHECK(test::header_of(*plain, "Content-Encoding").empty());
   const auto compressed =
       f.ask(public_routes(f.context), "/", net::HttpMethod::kGet, "gzip, deflate");
-  CHECK(header(*compressed, "Content-Encoding") == "gzip");
+  CHECK(test::header_of(*compressed, "Content-Encoding") == "gzip");
   CHECK(compressed->body.at(0).size() < plain->body.at(0).size());
   CHECK(f.ask(operator_routes(f.context), "/")->status == 404);
 }
@@ -119,6 +101,6 @@ TEST_CASE("other methods and other paths are refused", "[routes]") {
   Fixture f;
   const auto refused = f.ask(public_routes(f.context), "/", net::HttpMethod::kPost);
   CHECK(refused->status == 405);
-  CHECK(header(*refused, "Allow") == "GET, HEAD");
+  CHECK(test::header_of(*refused, "Allow") == "GET, HEAD");
   CHECK(f.ask(public_routes(f.context), "/nowhere")->status == 404);
 }

@@ -1,0 +1,49 @@
+#include "hls/gzip.h"
+
+#include <zlib.h>
+
+#include <catch2/catch.hpp>
+#include <string>
+
+using namespace millrace;
+using namespace millrace::hls;
+
+namespace {
+
+std::string gunzip(const Bytes& bytes) {
+  z_stream stream{};
+  REQUIRE(inflateInit2(&stream, 15 + 16) == Z_OK);
+  std::string out(100'000, '\0');
+  stream.next_in = const_cast<Bytef*>(bytes.data());
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  REQUIRE(inflate(&stream, Z_FINISH) == Z_STREAM_END);
+  out.resize(stream.total_out);
+  inflateEnd(&stream);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("what was compressed comes back", "[gzip]") {
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += "#EXT-X-PART:DURATION=0.20000,URI=\"p-" + std::to_string(i);
+  const Bytes compressed = gzip(text);
+  CHECK(compressed.size() < text.size() / 4);
+  CHECK(gunzip(compressed) == text);
+  CHECK(gunzip(gzip("")).empty());
+}
+
+TEST_CASE("gzip is for those who name it and do not refuse it", "[gzip]") {
+  for (const char* const header : {"gzip", "gzip, deflate, br", "br;q=1.0, GZIP;q=0.8", "gzip;q=1",
+                                   "deflate,gzip;q=0.001", " gzip ; q=0.5"}) {
+    CAPTURE(header);
+    CHECK(accepts_gzip(header));
+  }
+  for (const char* const header : {"", "identity", "br", "gzip;q=0", "gzip;q=0.000", "*", "xgzip",
+                                   "gzipx", "deflate, gzip; q=0"}) {
+    CAPTURE(header);
+    CHECK_FALSE(accepts_gzip(header));
+  }
+}
