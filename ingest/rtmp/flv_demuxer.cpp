@@ -37,6 +37,9 @@ Result<std::optional<SourcePacket>> FlvDemuxer::push_audio(std::uint32_t timesta
 }
 
 Status FlvDemuxer::configure(const FlvTag& tag, std::shared_ptr<const TrackInfo>& track) {
+  // FFmpeg that copies a transport stream announces its AAC before it knows it: an empty record
+  // first, the real one with the first frame.
+  if (tag.payload.empty()) return ok();
   if (track && track->codec == tag.codec && track->codec_configuration == tag.payload) return ok();
   // Copied: the record lives as long as the track, its message need not.
   ASSIGN_OR_RETURN(TrackInfo info,

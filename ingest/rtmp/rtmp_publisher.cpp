@@ -54,8 +54,6 @@ void RtmpPublisher::attach(const Admission& admission) {
   connection_.count_received_on(metrics_.counter(
       "millrace_rtmp_received_bytes_total",
       "Bytes received over RTMP; without a channel before publish.", {{"channel", channel_}}));
-  log::info("ingest", "publisher connected channel={} protocol=rtmp remote={}", channel_,
-            remote_address());
   connection_.accept_publish();
 }
 

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -231,7 +232,8 @@ class Case:
         self.name, self.build, self.media, self.folder = name, build, media, folder
         self.long = long
         self.servers, self.tools, self.notes = [], [], []
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)  # A state file of an earlier run, for one.
+        folder.mkdir(parents=True)
 
     def note(self, text):
         """A figure that belongs beside the verdict."""

@@ -1,7 +1,9 @@
 """Rules that the bytes of init segments, parts and segments are judged by."""
 import fmp4
 
-_IDR = {"avc1": (5,), "hvc1": (19, 20)}
+# Pictures at which decoding can start. HEVC: 14496-15 counts CRA and BLA too (Apple would rather
+# have IDR, SEG-04: a passed-through source is as it is).
+_IDR = {"avc1": (5,), "hvc1": tuple(range(16, 22))}
 _VCL = {"avc1": range(1, 6), "hvc1": range(0, 32)}
 
 

@@ -44,9 +44,9 @@ def readable(server, channel, seconds=3.0):
     expect(not loud, "\n".join(loud))
 
 
-def file_through(case, name, channel="ladder", renditions=3, probes=False, extra=(), seconds=10.0):
+def file_through(case, name, channel="ladder", renditions=3, probes=False, seconds=10.0):
     server = case.server()
-    publisher = publishers.ffmpeg_copy(case, case.file(name), server, f"secret-{channel}", extra)
+    publisher = publishers.ffmpeg_copy(case, case.file(name), server, f"secret-{channel}")
     found = server.wait_playable(channel, renditions=renditions)
     judge(case, server, channel, seconds, probes)
     readable(server, channel)
@@ -77,8 +77,8 @@ def selfie_portrait(case):
 
 @test(timeout=60)
 def animation_60_fps_from_a_transport_stream(case):
-    file_through(case, "anim_product_1080p60_obs_6000k.ts", "one", 2,
-                 extra=["-bsf:a", "aac_adtstoasc"])
+    # FFmpeg's FLV muxer puts aac_adtstoasc in front by itself; named by hand it fails at the loop.
+    file_through(case, "anim_product_1080p60_obs_6000k.ts", "one", 2)
 
 
 @test(timeout=60)
