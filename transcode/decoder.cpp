@@ -86,9 +86,10 @@ void Decoder::push(const EncodedPacket& packet, const Handler& on_frame) {
                                       [](MediaTime pts, const Picture& p) { return pts < p.pts; });
   pending_.insert(place, picture);
   durations_.push_back(packet.duration);
-  if (pending_.size() > kMaxPending) {
-    pending_.pop_front();
-    durations_.pop_front();
+  if (pending_.size() > kMaxPending) give_up_oldest();
+  if (packet.payload.empty()) {  // libavcodec would take it for the end of the stream.
+    ++errors_;
+    return;
   }
   // The decoder reads the payload in place: its allocation has the padding.
   auto* const shared = new Bytes(packet.payload);
@@ -125,6 +126,16 @@ void Decoder::receive(const Handler& on_frame) {
     const std::int64_t pts = planes->pts;
     on_frame(Frame{take_picture(pts), std::move(planes), track_});
   }
+}
+
+void Decoder::give_up_oldest() {
+  const Picture lost = pending_.front();
+  pending_.pop_front();
+  durations_.pop_front();
+  Picture& next = pending_.front();
+  if (!next.opens_segment) next.opens_segment = lost.opens_segment;
+  next.starts_discontinuity |= lost.starts_discontinuity;
+  next.follows_gap |= lost.follows_gap || lost.opens_segment;
 }
 
 Picture Decoder::take_picture(std::int64_t pts) {

@@ -37,6 +37,7 @@ class Decoder {
  private:
   explicit Decoder(std::shared_ptr<const TrackInfo> track);
   void receive(const Handler& on_frame);
+  void give_up_oldest();
   Picture take_picture(std::int64_t pts);
 
   struct Free {

@@ -48,6 +48,12 @@ Rational sample_aspect_ratio(const Rung& rung, const VideoParameters& source) {
                                                           : ratio;
 }
 
+/// FrameScaler makes BT.709 of RGB, which 4:2:0 cannot be.
+Colour colour_of_rung(Colour source) {
+  if (source.matrix == AVCOL_SPC_RGB) source.matrix = AVCOL_SPC_BT709;
+  return source;
+}
+
 void set_rates(AVCodecContext& context, const Rung& rung, Rational ticks, bool is_constant) {
   context.time_base = {static_cast<int>(ticks.denominator), static_cast<int>(ticks.numerator)};
   context.framerate =
@@ -60,8 +66,7 @@ void set_rates(AVCodecContext& context, const Rung& rung, Rational ticks, bool i
 }
 
 std::string x264_parameters(const EncoderSettings& settings, bool is_constant) {
-  // annexb=0: NAL units with lengths, as the packets carry them. Key frames only where the source
-  // opens a segment.
+  // annexb=0: NAL units with lengths, as the packets carry them. Key frames only where push() asks.
   std::string text = "annexb=0:keyint=infinite:scenecut=0:open-gop=0:sliced-threads=0:stitchable=1";
   text += is_constant ? ":force-cfr=1" : ":force-cfr=0";
   if (!settings.is_zero_latency)
@@ -76,8 +81,8 @@ Bytes avc_configuration(std::span<const std::uint8_t> headers) {
   if (!headers.empty() && headers[0] == 1) return Bytes::copy_of(headers);  // Is one already.
   std::span<const std::uint8_t> sequence, picture;
   while (headers.size() > 4) {
-    const std::size_t length = static_cast<std::size_t>(headers[0]) << 24 | headers[1] << 16 |
-                               headers[2] << 8 | headers[3];
+    std::size_t length = 0;
+    for (const std::uint8_t byte : headers.first(4)) length = length << 8 | byte;
     if (length > headers.size() - 4 || length == 0) break;
     const auto unit = headers.subspan(4, length);
     if ((unit[0] & 31) == 7) sequence = unit;
@@ -96,24 +101,27 @@ Bytes avc_configuration(std::span<const std::uint8_t> headers) {
   return Bytes::copy_of(std::span<const std::uint8_t>(record));
 }
 
-void DecodeTimes::add_picture(const Picture& picture) {
-  places_.push_back(
-      {picture.pts, picture.duration, picture.follows_gap || picture.starts_discontinuity});
+bool DecodeTimes::add_picture(const Picture& picture) {
+  const bool starts_anew = !picture_end_ || picture.follows_gap || picture.starts_discontinuity ||
+                           picture.pts - *picture_end_ > kLongestHole;
+  const MediaTime duration = std::min(picture.duration, longest_picture_);
+  picture_end_ = picture.pts + duration;
+  places_.push_back({picture.pts, duration, starts_anew});
+  return starts_anew;
 }
 
 DecodeTimes::Times DecodeTimes::next() {
   CHECK(!places_.empty());
   const Place place = places_.front();
   places_.pop_front();
-  const MediaTime grid_start = place.pts - delay_;
-  const bool starts_anew = !end_ || place.starts_anew || grid_start - *end_ > kLongestHole;
   const bool is_next_known = !places_.empty() && !places_.front().starts_anew;
+  const MediaTime place_end = place.pts + place.duration;
+  const MediaTime grid_start = place.pts - delay_;
   const MediaTime grid_end =
-      is_next_known ? std::min(places_.front().pts, place.pts + place.duration + kLongestHole)
-                    : place.pts + place.duration - kRounding;
+      (is_next_known ? std::min(places_.front().pts, place_end) : place_end - kRounding) - delay_;
   Times times;
-  times.dts = !end_ ? grid_start : starts_anew ? std::max(grid_start, *end_) : *end_;
-  const MediaTime end = std::max(grid_end - delay_, times.dts + MediaTime(1));
+  times.dts = !end_ ? grid_start : place.starts_anew ? std::max(grid_start, *end_) : *end_;
+  const MediaTime end = std::max(grid_end, times.dts + MediaTime(1));
   times.duration = end - times.dts;
   end_ = end;
   return times;
@@ -126,15 +134,18 @@ void Encoder::Free::operator()(AVPacket* packet) const {
   av_packet_free(&packet);
 }
 
-Encoder::Encoder(const EncoderSettings& settings, const VideoParameters& source)
-    : times_(settings.b_frames * (frame_duration(source) + kRounding)) {}
+Encoder::Encoder(const EncoderSettings& settings, const VideoParameters& source,
+                 std::optional<MediaTime> not_before)
+    : times_(settings.b_frames * (frame_duration(source) + kRounding),
+             frame_duration(source) + kRounding, not_before) {}
 Encoder::~Encoder() = default;
 
 Result<std::unique_ptr<Encoder>> Encoder::create(const Rung& rung, const EncoderSettings& settings,
-                                                 const VideoParameters& source) {
+                                                 const VideoParameters& source,
+                                                 std::optional<MediaTime> not_before) {
   const AVCodec* codec = avcodec_find_encoder_by_name("libx264");
   if (codec == nullptr) return unsupported("libavcodec has no libx264");
-  std::unique_ptr<Encoder> encoder(new Encoder(settings, source));
+  std::unique_ptr<Encoder> encoder(new Encoder(settings, source, not_before));
   encoder->context_.reset(avcodec_alloc_context3(codec));
   encoder->packet_.reset(av_packet_alloc());
   CHECK(encoder->context_ && encoder->packet_);
@@ -150,10 +161,11 @@ Result<std::unique_ptr<Encoder>> Encoder::create(const Rung& rung, const Encoder
   const Rational aspect = sample_aspect_ratio(rung, source);
   context.sample_aspect_ratio = {static_cast<int>(aspect.numerator),
                                  static_cast<int>(aspect.denominator)};
-  context.color_primaries = static_cast<AVColorPrimaries>(source.colour.primaries);
-  context.color_trc = static_cast<AVColorTransferCharacteristic>(source.colour.transfer);
-  context.colorspace = static_cast<AVColorSpace>(source.colour.matrix);
-  context.color_range = source.colour.is_full_range ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
+  const Colour colour = colour_of_rung(source.colour);
+  context.color_primaries = static_cast<AVColorPrimaries>(colour.primaries);
+  context.color_trc = static_cast<AVColorTransferCharacteristic>(colour.transfer);
+  context.colorspace = static_cast<AVColorSpace>(colour.matrix);
+  context.color_range = colour.is_full_range ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
   av_opt_set(context.priv_data, "preset", settings.preset, 0);
   if (settings.is_zero_latency) av_opt_set(context.priv_data, "tune", "zerolatency", 0);
   av_opt_set(context.priv_data, "profile", "high", 0);
@@ -168,6 +180,7 @@ Result<std::unique_ptr<Encoder>> Encoder::create(const Rung& rung, const Encoder
   track.video.width = rung.width;
   track.video.height = rung.height;
   track.video.sample_aspect_ratio = aspect;
+  track.video.colour = colour;
   track.video.bit_depth = 8;
   return encoder;
 }
@@ -185,12 +198,17 @@ Status Encoder::push(const Frame& frame, const Handler& on_packet) {
   FramePointer input(av_frame_clone(frame.planes.get()));
   CHECK(input != nullptr);
   const std::int64_t tick = tick_of(frame.picture.pts);
+  Picture picture = frame.picture;
+  const bool is_first = tick == 0;
+  const bool starts_anew = times_.add_picture(picture);
+  // A hole that the times do not bridge is a gap.
+  if (starts_anew && !is_first && !picture.starts_discontinuity) picture.follows_gap = true;
   input->pts = tick;
-  input->pict_type = frame.picture.opens_segment ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+  input->pict_type =
+      picture.opens_segment || starts_anew ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
   input->key_frame = 0;
   av_frame_remove_side_data(input.get(), AV_FRAME_DATA_REGIONS_OF_INTEREST);
-  pending_.emplace(tick, frame.picture);
-  times_.add_picture(frame.picture);
+  pending_.emplace(tick, picture);
   if (avcodec_send_frame(context_.get(), input.get()) < 0)
     return Error{ErrorCode::kSystem, "encoder: x264 failed"};
   return receive(on_packet);

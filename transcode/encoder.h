@@ -23,12 +23,17 @@ namespace millrace::transcode {
 /// Gives packets in decoding order their dts and duration: the n-th packet takes the place of the
 /// n-th picture in order of presentation, a constant reordering delay before it, so that each ends
 /// where the next begins. A hole left by a dropped picture is added to the packet behind it; at a
-/// gap or a discontinuity the times start anew.
+/// gap, a discontinuity or a hole of more than half a second the times start anew.
 class DecodeTimes {
  public:
-  explicit DecodeTimes(MediaTime reorder_delay) : delay_(reorder_delay) {}
+  /// What a picture lasts beyond `longest_picture` counts as a hole. No packet begins before
+  /// `not_before`.
+  DecodeTimes(MediaTime reorder_delay, MediaTime longest_picture,
+              std::optional<MediaTime> not_before = {})
+      : delay_(reorder_delay), longest_picture_(longest_picture), end_(not_before) {}
 
-  void add_picture(const Picture& picture);
+  /// Whether the times start anew with it: no picture before it may then be decoded behind it.
+  bool add_picture(const Picture& picture);
   /// Of the next packet in decoding order. One call for each picture added.
   struct Times {
     MediaTime dts{};
@@ -43,7 +48,9 @@ class DecodeTimes {
     bool starts_anew = false;
   };
   MediaTime delay_;
-  std::optional<MediaTime> end_;  ///< Of the newest packet.
+  MediaTime longest_picture_;
+  std::optional<MediaTime> end_;          ///< Of the newest packet.
+  std::optional<MediaTime> picture_end_;  ///< Of the newest picture.
   std::deque<Place> places_;
 };
 
@@ -63,9 +70,11 @@ class Encoder {
   };
   using Handler = std::function<void(const Output&)>;
 
-  /// `source`: frame rate, colour and aspect ratio are the source's.
+  /// `source`: frame rate, colour and aspect ratio are the source's. `not_before`: where the
+  /// packets of the rung's encoder before this one end.
   static Result<std::unique_ptr<Encoder>> create(const Rung& rung, const EncoderSettings& settings,
-                                                 const VideoParameters& source);
+                                                 const VideoParameters& source,
+                                                 std::optional<MediaTime> not_before = {});
   ~Encoder();
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
@@ -74,12 +83,14 @@ class Encoder {
   const TrackInfo& track() const { return track_; }
 
   /// The frame is of the rung's size, and later than the one before. An IDR where it opens a
-  /// segment. Hands on what is ready.
+  /// segment or follows a gap (a hole of more than half a second becomes one). Hands on what is
+  /// ready.
   Status push(const Frame& frame, const Handler& on_packet);
   Status drain(const Handler& on_packet);
 
  private:
-  Encoder(const EncoderSettings& settings, const VideoParameters& source);
+  Encoder(const EncoderSettings& settings, const VideoParameters& source,
+          std::optional<MediaTime> not_before);
   Status receive(const Handler& on_packet);
   std::int64_t tick_of(MediaTime pts);
 

@@ -108,6 +108,7 @@ FramePointer FrameScaler::allocate(const AVFrame& input) {
   FramePointer output(av_frame_alloc());
   CHECK(output != nullptr);
   av_frame_copy_props(output.get(), &input);
+  if (output->colorspace == AVCOL_SPC_RGB) output->colorspace = AVCOL_SPC_BT709;
   output->format = AV_PIX_FMT_YUV420P;
   output->width = width_;
   output->height = height_;

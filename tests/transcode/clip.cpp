@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
+#include "tests/transcode/picture.h"
 #include "transcode/encoder.h"
-#include "transcode/frame.h"
 
 #include <catch2/catch.hpp>  // Last: its CHECK replaces base/check.h's.
 
@@ -16,23 +14,6 @@ extern "C" {
 
 namespace millrace::test {
 namespace {
-
-transcode::FramePointer make_picture(int width, int height, int number) {
-  transcode::FramePointer picture(av_frame_alloc());
-  picture->format = AV_PIX_FMT_YUV420P;
-  picture->width = width;
-  picture->height = height;
-  REQUIRE(av_frame_get_buffer(picture.get(), 0) == 0);
-  for (int y = 0; y < height; ++y)
-    for (int x = 0; x < width; ++x)
-      picture->data[0][y * picture->linesize[0] + x] =
-          static_cast<std::uint8_t>(128 + 60 * (((x + 4 * number) / 16 + y / 16) % 2));
-  for (int plane = 1; plane < 3; ++plane)
-    for (int y = 0; y < height / 2; ++y)
-      std::fill_n(picture->data[plane] + y * picture->linesize[plane], width / 2,
-                  static_cast<std::uint8_t>(100 + number % 50));
-  return picture;
-}
 
 MediaTime grid(const ClipOptions& options, std::int64_t number) {
   return options.start + MediaTime(scale_rounded(number * options.frame_rate.denominator,

@@ -180,6 +180,36 @@ TEST_CASE("a segment that opens between key frames opens with a key frame in eve
   check_rung(show.small, show.clip);
 }
 
+TEST_CASE("frames that the source skips are no reason to replace a worker", "[ladder]") {
+  const auto profile = GENERATE(transcode::Profile::kRealtime, transcode::Profile::kBalanced);
+  // As ingest's timeline tells it: the frame behind the hole lasts from where the hole began.
+  const MediaTime hole = 5 * std::chrono::nanoseconds(33'333'333);
+  auto clip = test::make_clip({.frames = 75});
+  const std::size_t behind = GENERATE(40u, 41u);
+  clip[behind].duration += hole;
+  for (std::size_t i = behind; i < clip.size(); ++i) {
+    clip[i].pts += hole;
+    if (i > behind) clip[i].dts += hole;
+  }
+  Show show(clip, MILLRACE_TRANSCODER, profile);
+  REQUIRE(show.run_to_end());
+  check_rung(show.large, show.clip);
+  check_rung(show.small, show.clip);
+  CHECK(show.restarts() == 0);
+}
+
+TEST_CASE("a source that goes on in another rate keeps its worker", "[ladder]") {
+  auto clip = test::make_clip({.frames = 60, .frame_rate = {60, 1}});
+  auto slower = test::make_clip(
+      {.frames = 45, .start = clip.back().pts + clip.back().duration, .first_segment = 200});
+  slower[0].starts_discontinuity = true;
+  clip.insert(clip.end(), slower.begin(), slower.end());
+  Show show(clip);
+  REQUIRE(show.run_to_end());
+  check_rung(show.large, show.clip);
+  CHECK(show.restarts() == 0);
+}
+
 TEST_CASE("a killed worker is replaced and nothing is missing or comes twice", "[ladder]") {
   const auto before = open_descriptors();
   {

@@ -35,6 +35,7 @@ Status DecodeStage::run() {
   }
   std::vector<Frame> frames;
   if (decoder_) decoder_->drain([&frames](Frame frame) { frames.push_back(std::move(frame)); });
+  statistics_.frames_decoded += frames.size();
   scale(std::move(frames));
   send_statistics();
   return ok();

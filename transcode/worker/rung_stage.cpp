@@ -54,8 +54,9 @@ Status RungStage::encode(const Frame& frame) {
 Status RungStage::open(const Frame& frame) {
   if (encoder_) RETURN_IF_ERROR(encoder_->drain([this](const auto& output) { write(output); }));
   const VideoParameters& source = frame.source->video;
-  ASSIGN_OR_RETURN(
-      encoder_, Encoder::create(rung_, encoder_settings(profile_, source, part_target_), source));
+  ASSIGN_OR_RETURN(encoder_,
+                   Encoder::create(rung_, encoder_settings(profile_, source, part_target_), source,
+                                   newest_end_));
   writer_.write(write_track(index_, encoder_->track()).span());
   return ok();
 }
@@ -72,6 +73,7 @@ void RungStage::write(const Encoder::Output& output) {
   message.packet.opens_segment = output.picture.opens_segment;
   message.packet.starts_discontinuity = output.picture.starts_discontinuity;
   message.packet.received_at = output.picture.received_at;
+  newest_end_ = output.dts + output.duration;
   writer_.write(write_packet_header(message).span(), output.payload);
 }
 

@@ -44,6 +44,7 @@ class RungStage {
   std::shared_ptr<const TrackInfo> source_;  ///< What the encoder was opened for.
   bool has_started_ = false;
   std::optional<MediaTime> newest_pts_;
+  std::optional<MediaTime> newest_end_;  ///< dts + duration of the newest packet.
   std::atomic<std::uint64_t> frames_encoded_ = 0;
   std::atomic<std::int64_t> busy_nanoseconds_ = 0;
 };

@@ -1,0 +1,161 @@
+#include "transcode/worker/protocol.h"
+
+#include <algorithm>
+
+#include <catch2/catch.hpp>  // Last: its CHECK replaces base/check.h's.
+
+using namespace std::chrono_literals;
+using namespace millrace;
+using namespace millrace::transcode;
+using namespace millrace::transcode::worker;
+
+namespace {
+
+constexpr std::size_t kHeaderBytes = 5;
+
+Bytes body_of(const Bytes& frame) {
+  return frame.slice(kHeaderBytes);
+}
+
+Configuration configuration() {
+  return {.profile = Profile::kRealtime,
+          .part_target = 200ms,
+          .rungs = {{"720p", 1280, 720, 2'800'000}, {"360p", 640, 360, 700'000}},
+          .starts = {{.after = 5s, .at_opener = false}, {}},
+          .catch_up_until = 7s};
+}
+
+EncodedPacket packet() {
+  EncodedPacket made;
+  made.payload = Bytes::copy_of("a picture");
+  made.pts = 1750000000s + 66666667ns;
+  made.dts = 1750000000s;
+  made.duration = 33333333ns;
+  made.is_key_frame = true;
+  made.follows_gap = true;
+  made.opens_segment = 123456789;
+  made.starts_discontinuity = true;
+  made.received_at = std::chrono::steady_clock::time_point(12345s);
+  return made;
+}
+
+Bytes whole_packet() {
+  const Bytes head = write_packet_header({.rung = 1, .packets_taken = 9, .packet = packet()});
+  return Bytes::copy_of(std::string(head.text()) + std::string(packet().payload.text()));
+}
+
+}  // namespace
+
+TEST_CASE("every message arrives as it was sent", "[protocol]") {
+  CHECK(read_configuration(body_of(write_configuration(configuration()))).value() ==
+        configuration());
+  CHECK(read_ready(body_of(write_ready())).has_value());
+  CHECK(read_failure(body_of(write_failure("no decoder"))).value() == "no decoder");
+
+  TrackInfo track;
+  track.codec = Codec::kHevc;
+  track.codec_configuration = Bytes::copy_of("hvcC");
+  track.video = {.width = 1080,
+                 .height = 1920,
+                 .sample_aspect_ratio = {4, 3},
+                 .frame_rate = {30000, 1001},
+                 .longest_frame = 40ms,
+                 .colour = {9, 16, 9, true},
+                 .bit_depth = 10};
+  const auto read_back = read_track(body_of(write_track(3, track)));
+  REQUIRE(read_back.has_value());
+  CHECK(read_back.value().rung == 3);
+  CHECK(read_back.value().track == track);
+
+  const Statistics statistics{.packets_taken = 1,
+                              .frames_decoded = 2,
+                              .decode_errors = 3,
+                              .media = 4s,
+                              .decode_busy = 5ms,
+                              .rungs = {{6, 7, 8, 9ms}, {10, 11, 12, 13ms}}};
+  CHECK(read_statistics(body_of(write_statistics(statistics))).value() == statistics);
+}
+
+TEST_CASE("a packet keeps its times to the nanosecond and shares its payload", "[protocol]") {
+  const Bytes body = body_of(whole_packet());
+  const auto read = read_packet(body);
+  REQUIRE(read.has_value());
+  const EncodedPacket expected = packet(), &got = read.value().packet;
+  CHECK(read.value().rung == 1);
+  CHECK(read.value().packets_taken == 9);
+  CHECK(got.pts == expected.pts);
+  CHECK(got.dts == expected.dts);
+  CHECK(got.duration == expected.duration);
+  CHECK(got.is_key_frame);
+  CHECK(got.follows_gap);
+  CHECK(got.opens_segment == expected.opens_segment);
+  CHECK(got.starts_discontinuity);
+  CHECK(got.received_at == expected.received_at);
+  CHECK(got.payload == expected.payload);
+  CHECK(got.payload.data() == body.data() + body.size() - expected.payload.size());
+}
+
+TEST_CASE("frames come together from pieces of any size", "[protocol]") {
+  std::string stream;
+  for (int i = 0; i < 3; ++i)
+    stream += std::string(write_ready().text()) + std::string(whole_packet().text());
+  const std::span bytes(reinterpret_cast<const std::uint8_t*>(stream.data()), stream.size());
+  for (const std::size_t step : {std::size_t{1}, std::size_t{4}, std::size_t{7}, stream.size()}) {
+    FrameReader reader;
+    std::vector<MessageType> types;
+    for (std::size_t at = 0; at < bytes.size(); at += step)
+      REQUIRE(reader
+                  .append(bytes.subspan(at, std::min(step, bytes.size() - at)),
+                          [&types](MessageType type, const Bytes&) {
+                            types.push_back(type);
+                            return ok();
+                          })
+                  .has_value());
+    CHECK(types == std::vector{MessageType::kReady, MessageType::kPacket, MessageType::kReady,
+                               MessageType::kPacket, MessageType::kReady, MessageType::kPacket});
+  }
+}
+
+TEST_CASE("a frame that announces too much ends the reading before it is allocated", "[protocol]") {
+  const std::uint8_t header[] = {0xff, 0xff, 0xff, 0x7f, 4};
+  FrameReader reader;
+  const auto status = reader.append(header, [](MessageType, const Bytes&) { return ok(); });
+  REQUIRE_FALSE(status.has_value());
+  CHECK(status.error().code == ErrorCode::kLimitExceeded);
+}
+
+TEST_CASE("a body that is cut anywhere is invalid, not read past its end", "[protocol]") {
+  const auto check_cut = [](const Bytes& frame, auto read) {
+    const Bytes body = body_of(frame);
+    for (std::size_t size = 0; size < body.size(); ++size)
+      CHECK_FALSE(read(body.slice(0, size)).has_value());
+    CHECK_FALSE(read(Bytes::copy_of(std::string(body.text()) + "x")).has_value());
+  };
+  check_cut(write_configuration(configuration()), read_configuration);
+  check_cut(write_ready(), read_ready);
+  check_cut(write_track(0, TrackInfo{}), read_track);
+  check_cut(write_statistics({.rungs = {{}, {}}}), read_statistics);
+  check_cut(write_failure("text"), read_failure);
+  // A packet's payload is what is left; without any it is invalid.
+  const Bytes body = body_of(whole_packet());
+  for (std::size_t size = 0; size <= body.size() - packet().payload.size(); ++size)
+    CHECK_FALSE(read_packet(body.slice(0, size)).has_value());
+}
+
+TEST_CASE("another version, sizes and times out of range are refused", "[protocol]") {
+  Bytes body = body_of(write_ready());
+  std::string other(body.text());
+  other[4] = 99;
+  CHECK(read_ready(Bytes::copy_of(other)).error().code == ErrorCode::kUnsupported);
+  Configuration odd = configuration();
+  odd.rungs[0].width = 1281;
+  CHECK_FALSE(read_configuration(body_of(write_configuration(odd))).has_value());
+  TrackInfo huge;
+  huge.video.width = 1'000'000;
+  CHECK_FALSE(read_track(body_of(write_track(0, huge))).has_value());
+  EncodedPacket late = packet();
+  late.pts = MediaTime::max();
+  const Bytes head = write_packet_header({.rung = 0, .packets_taken = 0, .packet = late});
+  CHECK_FALSE(
+      read_packet(body_of(Bytes::copy_of(std::string(head.text()) + "payload"))).has_value());
+}

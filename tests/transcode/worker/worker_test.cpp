@@ -1,0 +1,163 @@
+#include "transcode/worker/worker.h"
+
+#include "tests/transcode/clip.h"
+#include "tests/transcode/worker/wire.h"
+
+#include <catch2/catch.hpp>  // Last: its CHECK replaces base/check.h's.
+
+using namespace std::chrono_literals;
+using namespace millrace;
+using namespace millrace::transcode;
+using namespace millrace::transcode::worker;
+
+namespace {
+
+Configuration configuration() {
+  return {.profile = Profile::kBalanced,
+          .part_target = 200ms,
+          .rungs = {{"large", 80, 44, 300'000}, {"small", 40, 22, 100'000}},
+          .starts = {{}, {}},
+          .catch_up_until = MediaTime::max()};
+}
+
+/// A worker on a thread in the place of its process.
+struct Process {
+  test::Wire wire;
+  int exit_code = -1;
+  std::thread thread{[this] { exit_code = Worker(wire.worker_end()).run(); }};
+
+  ~Process() {
+    wire.close_sending();
+    if (thread.joinable()) thread.join();
+  }
+  void send(const EncodedPacket& packet) {
+    wire.send(write_packet_header({.rung = 0, .packets_taken = 0, .packet = packet}));
+    wire.send(packet.payload);
+  }
+  /// What it said until it ended.
+  std::vector<test::Message> end() {
+    wire.close_sending();
+    thread.join();
+    return wire.messages();
+  }
+};
+
+std::vector<EncodedPacket> small_clip() {
+  return test::make_clip({.width = 160, .height = 90, .frames = 30, .gop = 10, .b_frames = 1});
+}
+
+Bytes frame(std::uint8_t type, std::string_view body) {
+  std::string bytes{static_cast<char>(body.size()), 0, 0, 0, static_cast<char>(type)};
+  return Bytes::copy_of(bytes + std::string(body));
+}
+
+/// The last words of a worker that is sent `frames`.
+std::string last_words(const std::vector<Bytes>& frames) {
+  Process worker;
+  for (const Bytes& bytes : frames) worker.wire.send(bytes);
+  const auto words = test::bodies(worker.end(), MessageType::kFailure);
+  CHECK(worker.exit_code == 1);
+  if (words.size() != 1) return std::to_string(words.size()) + " failures";
+  auto text = read_failure(words[0]);
+  REQUIRE(text.has_value());
+  return std::move(text).value();
+}
+
+}  // namespace
+
+TEST_CASE("what was sent before the end of the stream is encoded to the end", "[worker]") {
+  const auto clip = small_clip();
+  Process worker;
+  worker.wire.send(write_configuration(configuration()));
+  worker.wire.send(write_track(0, *clip[0].track));
+  for (const auto& packet : clip) worker.send(packet);
+  const auto messages = worker.end();
+  CHECK(worker.exit_code == 0);
+
+  REQUIRE_FALSE(messages.empty());
+  CHECK(messages[0].type == MessageType::kReady);
+  CHECK(test::bodies(messages, MessageType::kReady).size() == 1);
+  CHECK(test::bodies(messages, MessageType::kTrack).size() == 2);
+  CHECK(test::bodies(messages, MessageType::kFailure).empty());
+  CHECK(test::packets_of(messages, 0).size() == 30);
+  CHECK(test::packets_of(messages, 1).size() == 30);
+  CHECK(test::packets_of(messages, 1).back().packets_taken == 30);
+  const auto statistics = test::bodies(messages, MessageType::kStatistics);
+  REQUIRE_FALSE(statistics.empty());
+  CHECK(read_statistics(statistics.back()).value().packets_taken == 30);
+}
+
+TEST_CASE("a track holds for the packets behind it", "[worker]") {
+  auto clip = small_clip();
+  const auto more = test::make_clip({.width = 90,
+                                     .height = 160,
+                                     .frames = 10,
+                                     .gop = 10,
+                                     .start = clip[0].pts + 10s,
+                                     .first_segment = 200});
+  Process worker;
+  worker.wire.send(write_configuration(configuration()));
+  worker.wire.send(write_track(0, *clip[0].track));
+  for (const auto& packet : clip) worker.send(packet);
+  worker.wire.send(write_track(0, *more[0].track));
+  for (const auto& packet : more) worker.send(packet);
+  const auto messages = worker.end();
+  CHECK(worker.exit_code == 0);
+  CHECK(test::packets_of(messages, 0).size() == 40);
+  CHECK(test::packets_of(messages, 1).size() == 40);
+}
+
+TEST_CASE("a worker that is told nothing says nothing and ends well", "[worker]") {
+  Process worker;
+  CHECK(worker.end().empty());
+  CHECK(worker.exit_code == 0);
+}
+
+TEST_CASE("a message that breaks the rules ends the worker, which says why", "[worker]") {
+  const auto clip = small_clip();
+  const Bytes configured = write_configuration(configuration());
+  const Bytes track = write_track(0, *clip[0].track);
+  CHECK(last_words({track}) == "worker protocol: no configuration");
+  CHECK(last_words({frame(1, "nonsense")}) == "worker protocol: not a millrace");
+  CHECK(last_words({configured, configured}) ==
+        "worker protocol: a message that is not for a worker");
+  CHECK(last_words({configured, write_ready()}) ==
+        "worker protocol: a message that is not for a worker");
+  CHECK(last_words({configured, frame(99, "")}) ==
+        "worker protocol: a message that is not for a worker");
+  CHECK(last_words({configured, frame(3, "x")}) == "worker protocol: track");
+  CHECK(last_words({configured, track, frame(4, "x")}) == "worker protocol: packet");
+  const Bytes packet = Bytes::copy_of(
+      std::string(write_packet_header({.rung = 0, .packets_taken = 0, .packet = clip[0]}).text()) +
+      std::string(clip[0].payload.text()));
+  CHECK(last_words({configured, packet}) == "worker protocol: a packet without a track");
+  CHECK(last_words({configured, Bytes::copy_of("\xff\xff\xff\xff\x04")}) ==
+        "worker protocol: a frame of 4294967295 bytes");
+}
+
+TEST_CASE("a stage's error ends the worker, which says why, while packets still come", "[worker]") {
+  const auto clip = small_clip();
+  TrackInfo track;
+  track.codec = Codec::kHevc;
+  track.codec_configuration = Bytes::copy_of("\1 no configuration record, by far");
+  Process worker;
+  worker.wire.send(write_configuration(configuration()));
+  worker.wire.send(write_track(0, track));
+  for (int i = 0; i < 10; ++i)  // More than its queue takes.
+    for (const auto& packet : clip) worker.send(packet);
+  const auto words = test::bodies(worker.end(), MessageType::kFailure);
+  CHECK(worker.exit_code == 1);
+  REQUIRE(words.size() == 1);
+  CHECK(read_failure(words[0]).value() == "the hevc decoder refuses the track");
+}
+
+TEST_CASE("a server that goes away in the middle ends the worker", "[worker]") {
+  const auto clip = small_clip();
+  Process worker;
+  worker.wire.send(write_configuration(configuration()));
+  worker.wire.send(write_track(0, *clip[0].track));
+  for (std::size_t i = 0; i < 12; ++i) worker.send(clip[i]);
+  worker.wire.hang_up();
+  worker.thread.join();
+  CHECK(worker.exit_code == 0);
+}
