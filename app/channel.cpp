@@ -13,9 +13,9 @@ using namespace std::chrono_literals;
 // Numbers recorded ahead of use: one write to the state file covers so many segments. What is left
 // of them after a restart is skipped.
 constexpr SegmentNumber kNumbersAhead = 16;
-// Where no state says how many discontinuities there were, the clock does, an hour for each, so that
-// their count never runs back either. Not finer: hls.js has an array with that many places, and
-// goes through it at each playlist (docs/decisions/0011).
+// Where no state says how many discontinuities there were, the clock does, an hour for each, so
+// that their count never runs back either. Not finer: hls.js has an array with that many places,
+// and goes through it at each playlist (docs/decisions/0011).
 constexpr SegmentNumber kNumbersPerHour = 7200;
 
 }  // namespace

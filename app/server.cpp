@@ -25,6 +25,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr const char* kDemoChannel = "demo";
+// A client that does not take its last answer is not waited for.
+constexpr auto kDrain = 2s;
+constexpr auto kDrainStep = 10ms;
 
 // Viewers are descriptors; the soft limit of 1024 is for programs that use select().
 void raise_descriptor_limit() {
@@ -102,6 +105,14 @@ void stop_demo(std::unique_ptr<ingest::Publisher> demo, net::EventLoop& loop) {
   stopped.get_future().wait();
 }
 
+/// Viewers get the answers that are on their way: the last playlists, with their end.
+void drain(net::HttpServer& server) {
+  server.stop_accepting();
+  const auto deadline = std::chrono::steady_clock::now() + kDrain;
+  while (server.connections() > 0 && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(kDrainStep);
+}
+
 int wait_for_signal(const sigset_t& signals) {
   int signal = 0;
   sigwait(&signals, &signal);
@@ -174,8 +185,8 @@ int run_server(const Config& config, const ServerOptions& options) {
   if (listeners.value().rtmp) listeners.value().rtmp->stop();
   if (demo) stop_demo(std::move(demo), channels.find_or_create(kDemoChannel).value()->loop());
   channels.close_all();
-  listeners.value().viewers->stop_accepting();
   if (listeners.value().operators) listeners.value().operators->stop_accepting();
+  drain(*listeners.value().viewers);
   loops.stop_and_join();
   log::info("app", "stopped");
   return kExitOk;

@@ -25,8 +25,8 @@ struct ChannelState {
   friend bool operator==(const ChannelState&, const ChannelState&) = default;
 };
 
-/// An append-only text file, one line a change, the newest line of a channel counts; written anew
-/// at each start.
+/// A text file to which a line is appended for each change, the newest line of a channel counts;
+/// written anew at each start and whenever most of it is out of date.
 class StateStore {
  public:
   /// Reads what there is; a line that cannot be read is skipped and logged. An empty path keeps
@@ -43,17 +43,26 @@ class StateStore {
 
  private:
   StateStore(std::string path, Metrics& metrics);
-  Status load_and_rewrite();
+  using States = std::map<std::string, ChannelState>;
+
+  void load();
+  bool rewrite();
   void write_queued(std::stop_token stop);
+  bool write(const States& batch);
   bool append(const std::string& lines);
+  void queue_again(States batch);
 
   const std::string path_;
   Counter write_errors_;
-  std::map<std::string, ChannelState> loaded_;  ///< Not changed once open() has returned.
+  States loaded_;  ///< Not changed once open() has returned.
+  // The writer's, once it runs.
+  States newest_;
   int descriptor_ = -1;
+  std::size_t file_bytes_ = 0;
+  std::size_t rewritten_bytes_ = 0;  ///< What the file had when it was last written anew.
   std::mutex mutex_;  // Not base's Mutex: the condition variable wants the standard one.
   std::condition_variable_any wake_;
-  std::map<std::string, ChannelState> queued_;
+  States queued_;
   std::jthread writer_;
 };
 

@@ -83,6 +83,10 @@ class LoopHttpServer final : public HttpServer {
 
   std::vector<std::string> addresses() const override { return addresses_; }
 
+  std::size_t connections() const override {
+    return static_cast<std::size_t>(context_->connections.value());
+  }
+
   void stop_accepting() override {
     for (const auto& loop : loops_)
       loop->event_loop().post([weak = std::weak_ptr(loop)] {

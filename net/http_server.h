@@ -81,6 +81,8 @@ class HttpServer {
   virtual std::vector<std::string> addresses() const = 0;
   /// No further connection is accepted; open ones end with their answer. Any thread.
   virtual void stop_accepting() = 0;
+  /// Open ones. Any thread.
+  virtual std::size_t connections() const = 0;
 };
 
 /// Listens with SO_REUSEPORT, one acceptor per loop and address. `loops`, `metrics` outlive the

@@ -73,17 +73,22 @@ ingest::SourcePacket packet_of(std::shared_ptr<const TrackInfo> track) {
 struct Fixture {
   Fixture() {
     log::set_level(log::Level::kOff);
-    config.transcode.enabled = false;
-    config.channels["shop"].keys = {"s3cret"};
     auto track = parse_avc_configuration(Bytes::copy_of(kAvcConfiguration));
     REQUIRE(track.has_value());
     video = std::make_shared<const TrackInfo>(std::move(track).value());
   }
   ~Fixture() { log::set_level(log::Level::kInfo); }
 
+  static Config configured() {
+    Config config;
+    config.transcode.enabled = false;
+    config.channels["shop"].keys = {"s3cret"};
+    return config;
+  }
+
   test::FakeClock clock;
   Metrics metrics;
-  Config config;
+  Config config = configured();
   FakeOrigin origin;
   std::unique_ptr<StateStore> state = std::move(StateStore::open("", metrics)).value();
   net::EventLoopGroup loops{1};

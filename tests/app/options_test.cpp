@@ -93,7 +93,7 @@ TEST_CASE("help and version exit with 0", "[options]") {
 }
 
 TEST_CASE("the version is the project's", "[options]") {
-  std::ifstream file(MILLRACE_TEST_DATA "/../../CMakeLists.txt");
+  std::ifstream file(MILLRACE_ROOT "/CMakeLists.txt");
   const std::string project{std::istreambuf_iterator<char>(file), {}};
   CHECK(project.find("project(millrace VERSION " + std::string(kVersion) + " ") !=
         std::string::npos);

@@ -76,3 +76,25 @@ TEST_CASE("without a path nothing is kept and nothing fails", "[state]") {
                         {.next_segment = 1, .discontinuity_sequence = 0, .promised_target = 0s});
   CHECK(store.value()->find("shop") == nullptr);
 }
+
+TEST_CASE("the file does not grow without bound, and loses nothing when it is written anew",
+          "[state]") {
+  Folder folder;
+  Metrics metrics;
+  constexpr std::uint64_t kRecords = 40'000;  // A megabyte, if each kept its line.
+  {
+    auto store = StateStore::open(folder.file(), metrics);
+    REQUIRE(store.has_value());
+    for (std::uint64_t i = 1; i <= kRecords; ++i) {
+      store.value()->record("shop" + std::to_string(i % 1000),
+                            {.next_segment = i, .discontinuity_sequence = 0, .promised_target = 2s});
+    }
+  }
+  CHECK(std::filesystem::file_size(folder.file()) < 300 * 1024);
+  auto store = StateStore::open(folder.file(), metrics);
+  REQUIRE(store.has_value());
+  for (const int i : {1, 999}) {
+    REQUIRE(store.value()->find("shop" + std::to_string(i)) != nullptr);
+    CHECK(store.value()->find("shop" + std::to_string(i))->next_segment == kRecords - 1000 + i);
+  }
+}
