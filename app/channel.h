@@ -78,6 +78,7 @@ class Channel final : private ingest::TimelineEvents, private Sink<EncodedPacket
 
   void on_tracks(const ingest::SourceTracks& tracks) override;
   void on_target_duration(MediaTime target) override;
+  void on_closed_captions() override { output_->declare_closed_captions(); }
   void on_segment(const ingest::SegmentStart& segment) override;
   Status push(EncodedPacket packet) override;
   Status finish() override { return ok(); }

@@ -97,6 +97,11 @@ void ChannelOutput::renditions_complete() {
   windows_.renditions_complete(context_.clock.steady_now());
 }
 
+void ChannelOutput::declare_closed_captions() {
+  const MutexLock lock(mutex_);
+  windows_.declare_closed_captions();
+}
+
 void ChannelOutput::promise_target_duration(MediaTime target) {
   const MutexLock lock(mutex_);
   windows_.promise_target_duration(target);
@@ -244,12 +249,14 @@ void ChannelOutput::answer_multivariant(net::HttpExchange& exchange) {
   std::shared_ptr<const PlaylistText> text;
   std::vector<playlist::RenditionEntry> entries;
   std::uint64_t version = 0, target_seconds = 0;
+  auto captions = playlist::ClosedCaptions::kNone;
   Refusal refusal;
   {
     const MutexLock lock(mutex_);
     refusal = not_ready();
     version = windows_.multivariant_version();
     target_seconds = windows_.target_seconds();
+    captions = windows_.closed_captions();
     if (windows_.is_ready(context_.clock.steady_now())) {
       if (multivariant_version_ == version) text = multivariant_;
       for (const auto& rendition : windows_.renditions()) {
@@ -268,7 +275,7 @@ void ChannelOutput::answer_multivariant(net::HttpExchange& exchange) {
         error_response(MediaObject::kMultivariant, refusal.status, refusal.why));
   if (!text) {
     text = std::make_shared<const PlaylistText>(
-        playlist::render_multivariant(entries),
+        playlist::render_multivariant(entries, captions),
         fmt::format("{}-{}", context_.options.start_id, version), context_.playlists.compressed);
     Counter(context_.playlists.multivariant).increment();
     const MutexLock lock(mutex_);

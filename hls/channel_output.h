@@ -44,6 +44,7 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
 
   Sink<CmafChunk>& add_rendition(RenditionOptions options) override;
   void renditions_complete() override;
+  void declare_closed_captions() override;
   void promise_target_duration(MediaTime target) override;
   void open_segment(SegmentNumber number, MediaTime start, bool starts_discontinuity) override;
   void end() override;

@@ -80,6 +80,11 @@ void ChannelWindows::begin_window(Rendition& rendition, TimePoint now) {
   settle(rendition, now);
 }
 
+void ChannelWindows::declare_closed_captions() {
+  closed_captions_ = playlist::ClosedCaptions::kCea608;
+  ++multivariant_version_;
+}
+
 // --- Segments ---------------------------------------------------------------------------------
 
 void ChannelWindows::promise_target_duration(MediaTime target) {

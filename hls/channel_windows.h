@@ -15,6 +15,7 @@
 #include "base/metrics.h"
 #include "hls/bandwidth.h"
 #include "hls/hls.h"
+#include "hls/playlist/multivariant_playlist.h"
 #include "hls/playlist_snapshot.h"
 #include "hls/segment_window.h"
 
@@ -45,6 +46,7 @@ class ChannelWindows {
   /// The rendition of that name, made where it is missing. It is never destroyed.
   Rendition& add_rendition(RenditionOptions options);
   void renditions_complete(TimePoint now);
+  void declare_closed_captions();
   void promise_target_duration(MediaTime target);
   void open_segment(SegmentNumber number, MediaTime start, bool starts_discontinuity,
                     TimePoint now);
@@ -74,6 +76,7 @@ class ChannelWindows {
   std::uint64_t target_seconds() const { return target_seconds_; }
   /// Of all media in memory.
   std::size_t bytes() const { return bytes_; }
+  playlist::ClosedCaptions closed_captions() const { return closed_captions_; }
   /// Rises with every change of the multivariant playlist.
   std::uint64_t multivariant_version() const { return multivariant_version_; }
 
@@ -115,6 +118,7 @@ class ChannelWindows {
   bool has_ended_ = false;
   TimePoint ended_until_;  ///< Then the windows go.
   std::size_t bytes_ = 0;
+  playlist::ClosedCaptions closed_captions_ = playlist::ClosedCaptions::kNone;
   std::uint64_t multivariant_version_ = 0;
 };
 

@@ -68,6 +68,8 @@ class Channel {
   /// the multivariant playlist. It is served once each has its init segment, or 2 s from now.
   virtual void renditions_complete() = 0;
 
+  /// The pictures carry CEA-608 captions, which the multivariant playlist says from now on.
+  virtual void declare_closed_captions() = 0;
   /// EXT-X-TARGETDURATION; playlists are served from then on. Whole seconds, once.
   virtual void promise_target_duration(MediaTime target) = 0;
   /// The timeline's decision, before any rendition's chunks of it: number N begins at `start`, so

@@ -95,6 +95,9 @@ std::shared_ptr<const PlaylistText> PlaylistSnapshot::render(PlaylistForm form) 
   for (const auto& report : header_.reports)
     media.reports.push_back(
         {report.rendition, report.newest_part.segment, report.newest_part.part});
+  // A delta update that leaves out nothing is the whole: the same text, made once.
+  if (form == PlaylistForm::kDelta && playlist::skipped_segments(media) == 0)
+    return text(PlaylistForm::kFull);
   Counter counter = form == PlaylistForm::kFull ? counters_.full : counters_.delta;
   counter.increment();
   const bool is_full = form == PlaylistForm::kFull;

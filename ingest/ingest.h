@@ -159,6 +159,8 @@ class TimelineEvents {
   virtual void on_tracks(const SourceTracks& tracks) = 0;
   /// The longest segment from now on, in whole seconds (EXT-X-TARGETDURATION); once per channel.
   virtual void on_target_duration(MediaTime target) = 0;
+  /// The source's pictures carry closed captions; once per source, when the first is seen.
+  virtual void on_closed_captions() = 0;
   /// Before the first packet of the segment is pushed, in any track.
   virtual void on_segment(const SegmentStart& segment) = 0;
 };

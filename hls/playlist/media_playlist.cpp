@@ -11,21 +11,6 @@ namespace {
 constexpr std::string_view kVersion = "6";
 constexpr std::string_view kDeltaVersion = "9";
 
-/// §6.2.5.1: "Media Segments that are further from the end of the last (Parent) Media Segment in
-/// the Playlist than the Skip Boundary". Only those that lie entirely beyond it.
-std::size_t skipped_segments(const MediaPlaylist& playlist) {
-  if (playlist.can_skip_until == 0 || playlist.has_ended) return 0;
-  const auto boundary = static_cast<PrintedTime>(playlist.can_skip_until) * kStepsPerSecond;
-  PrintedTime from_end = 0;
-  for (std::size_t i = playlist.segments.size(); i > 0; --i) {
-    const Segment& segment = *playlist.segments[i - 1];
-    if (!segment.is_complete) continue;
-    if (from_end > boundary) return i;
-    from_end += segment.duration;
-  }
-  return 0;
-}
-
 void write_header(Text& text, const MediaPlaylist& playlist, std::size_t skipped) {
   text << "#EXTM3U\n#EXT-X-VERSION:" << (skipped > 0 ? kDeltaVersion : kVersion) << "\n";
   if (playlist.has_independent_segments) text << "#EXT-X-INDEPENDENT-SEGMENTS\n";
@@ -94,6 +79,21 @@ std::string render_from(const MediaPlaylist& playlist, std::size_t skipped) {
 }
 
 }  // namespace
+
+/// §6.2.5.1: "Media Segments that are further from the end of the last (Parent) Media Segment in
+/// the Playlist than the Skip Boundary". Only those that lie entirely beyond it.
+std::size_t skipped_segments(const MediaPlaylist& playlist) {
+  if (playlist.can_skip_until == 0 || playlist.has_ended) return 0;
+  const auto boundary = static_cast<PrintedTime>(playlist.can_skip_until) * kStepsPerSecond;
+  PrintedTime from_end = 0;
+  for (std::size_t i = playlist.segments.size(); i > 0; --i) {
+    const Segment& segment = *playlist.segments[i - 1];
+    if (!segment.is_complete) continue;
+    if (from_end > boundary) return i;
+    from_end += segment.duration;
+  }
+  return 0;
+}
 
 std::string render(const MediaPlaylist& playlist) {
   return render_from(playlist, 0);

@@ -53,6 +53,9 @@ struct MediaPlaylist {
 
 std::string render(const MediaPlaylist& playlist);
 
+/// How many of the first segments a delta update leaves out; 0: it would be the whole playlist.
+std::size_t skipped_segments(const MediaPlaylist& playlist);
+
 /// As render() where there is nothing to skip.
 std::string render_delta(const MediaPlaylist& playlist);
 

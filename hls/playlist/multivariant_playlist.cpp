@@ -66,7 +66,8 @@ void write_picture(Text& text, const VideoParameters& video) {
   text << ",VIDEO-RANGE=" << video_range(video.colour);
 }
 
-void write_variant(Text& text, const RenditionEntry& rendition, const AudioGroup& group) {
+void write_variant(Text& text, const RenditionEntry& rendition, const AudioGroup& group,
+                   ClosedCaptions captions) {
   const bool is_video = rendition.track->kind == MediaKind::kVideo;
   const bool has_group = is_video && !group.members.empty();
   const std::int64_t bandwidth = rendition.bandwidth + (has_group ? group.bandwidth : 0);
@@ -78,22 +79,30 @@ void write_variant(Text& text, const RenditionEntry& rendition, const AudioGroup
   if (has_group)
     for (const auto codec : group.codecs) text << "," << codec;
   text << "\"";
-  if (is_video) write_picture(text, rendition.track->video);
+  if (is_video) {
+    write_picture(text, rendition.track->video);
+    // §4.4.6.2: with NONE a player need not look for any (Shaka would load three segments for it).
+    text << ",CLOSED-CAPTIONS=" << (captions == ClosedCaptions::kNone ? "NONE" : "\"captions\"");
+  }
   if (has_group) text << ",AUDIO=\"audio\"";
   text << "\n" << rendition.name << "/index.m3u8\n";
 }
 
 }  // namespace
 
-std::string render_multivariant(const std::vector<RenditionEntry>& renditions) {
+std::string render_multivariant(const std::vector<RenditionEntry>& renditions,
+                                ClosedCaptions captions) {
   Text text(256 + 256 * renditions.size());
   text << "#EXTM3U\n";
   const AudioGroup group = audio_group(renditions);
   const bool has_video = group.members.size() < renditions.size();
   if (has_video) write_audio(text, group);
+  if (has_video && captions == ClosedCaptions::kCea608)
+    text << "#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"captions\",NAME=\"CC1\",LANGUAGE=\"und\","
+            "DEFAULT=NO,AUTOSELECT=YES,INSTREAM-ID=\"CC1\"\n";
   for (const auto& rendition : renditions)
     if (!has_video || rendition.track->kind == MediaKind::kVideo)
-      write_variant(text, rendition, group);
+      write_variant(text, rendition, group, captions);
   return text.take();
 }
 

@@ -18,8 +18,12 @@ struct RenditionEntry {
   std::shared_ptr<const TrackInfo> track;
 };
 
+/// In the pictures themselves, the same in every variant.
+enum class ClosedCaptions { kNone, kCea608 };
+
 /// Video renditions are the variants, audio renditions one group that belongs to all of them;
 /// without video the audio renditions are the variants.
-std::string render_multivariant(const std::vector<RenditionEntry>& renditions);
+std::string render_multivariant(const std::vector<RenditionEntry>& renditions,
+                                ClosedCaptions captions);
 
 }  // namespace millrace::hls::playlist

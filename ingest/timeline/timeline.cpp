@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "ingest/timeline/closed_captions.h"
 
 namespace millrace::ingest {
 namespace {
@@ -74,6 +75,11 @@ void ChannelTimeline::begin_source(const Announcement& announcement) {
 
 Status ChannelTimeline::push(SourcePacket packet) {
   CHECK(state_ != State::kIdle);
+  if (!captions_told_ && packet.track->kind == MediaKind::kVideo &&
+      carries_closed_captions(packet.track->codec, packet.payload.span())) {
+    captions_told_ = true;
+    events_.on_closed_captions();
+  }
   return state_ == State::kProbing ? probe(std::move(packet)) : run(std::move(packet));
 }
 

@@ -64,6 +64,7 @@ class ChannelTimeline final : public Timeline {
   Announcement announcement_;
   Segmenter segmenter_;
   bool target_told_ = false;
+  bool captions_told_ = false;
 
   // Probing.
   std::deque<SourcePacket> probed_;

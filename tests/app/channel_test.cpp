@@ -29,11 +29,13 @@ struct FakeOutput final : hls::Channel {
   std::vector<SegmentNumber> segments;
   MediaTime target{};
   int ends = 0;
+  int captions = 0;
 
   Sink<CmafChunk>& add_rendition(hls::RenditionOptions options) override {
     return windows[options.name];
   }
   void renditions_complete() override {}
+  void declare_closed_captions() override { ++captions; }
   void promise_target_duration(MediaTime promised) override { target = promised; }
   void open_segment(SegmentNumber number, MediaTime, bool) override { segments.push_back(number); }
   void end() override { ++ends; }

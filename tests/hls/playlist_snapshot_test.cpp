@@ -96,6 +96,16 @@ TEST_CASE("a delta update has another entity tag than the whole", "[snapshot]") 
   CHECK(count(full->plain().text(), "EXT-X-SKIP") == 0);
 }
 
+TEST_CASE("a delta update that leaves out nothing is the whole playlist, rendered once",
+          "[snapshot]") {
+  Fixture f;
+  f.fill(3);
+  const auto snapshot = f.snapshot();
+  CHECK(snapshot.text(PlaylistForm::kDelta) == snapshot.text(PlaylistForm::kFull));
+  CHECK(f.counters.full.value() == 1);
+  CHECK(f.counters.delta.value() == 0);
+}
+
 TEST_CASE("the end is said, and nothing is hinted behind it", "[snapshot]") {
   Fixture f;
   f.fill(2);

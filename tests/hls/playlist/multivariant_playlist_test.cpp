@@ -30,6 +30,10 @@ RenditionEntry audio(std::string name = "audio", std::string codecs = "mp4a.40.2
           .track = std::make_shared<const TrackInfo>(std::move(track))};
 }
 
+std::string rendered(const std::vector<RenditionEntry>& renditions) {
+  return render_multivariant(renditions, ClosedCaptions::kNone);
+}
+
 /// The tag of a lone video rendition whose parameters are changed.
 template <typename Change>
 std::string stream_inf(Change change) {
@@ -37,11 +41,11 @@ std::string stream_inf(Change change) {
   TrackInfo track = *entry.track;
   change(track.video);
   entry.track = std::make_shared<const TrackInfo>(std::move(track));
-  const std::string text = render_multivariant({entry});
+  const std::string text = rendered({entry});
   const std::string before =
       "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=5000000,"
       "AVERAGE-BANDWIDTH=4000000,CODECS=\"avc1.640028\",";
-  const std::string behind = "\nsource/index.m3u8\n";
+  const std::string behind = ",CLOSED-CAPTIONS=NONE\nsource/index.m3u8\n";
   REQUIRE(text.substr(0, before.size()) == before);
   REQUIRE(text.substr(text.size() - behind.size()) == behind);
   return text.substr(before.size(), text.size() - before.size() - behind.size());
@@ -73,29 +77,29 @@ std::string unwrapped(std::string text) {
 }  // namespace
 
 TEST_CASE("every video rendition is a variant with the group's sound", "[multivariant]") {
-  CHECK(render_multivariant({video("source", 1920, 1080, 5'000'000),
-                             video("720p", 1280, 720, 2'800'000), audio()}) == unwrapped(R"(#EXTM3U
+  CHECK(rendered({video("source", 1920, 1080, 5'000'000), video("720p", 1280, 720, 2'800'000),
+                  audio()}) == unwrapped(R"(#EXTM3U
 #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="audio",LANGUAGE="und",
   DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="audio/index.m3u8"
 #EXT-X-STREAM-INF:BANDWIDTH=5132000,AVERAGE-BANDWIDTH=4128000,CODECS="avc1.640028,mp4a.40.2",
-  RESOLUTION=1920x1080,FRAME-RATE=30.000,VIDEO-RANGE=SDR,AUDIO="audio"
+  RESOLUTION=1920x1080,FRAME-RATE=30.000,VIDEO-RANGE=SDR,CLOSED-CAPTIONS=NONE,AUDIO="audio"
 source/index.m3u8
 #EXT-X-STREAM-INF:BANDWIDTH=2932000,AVERAGE-BANDWIDTH=2368000,CODECS="avc1.640028,mp4a.40.2",
-  RESOLUTION=1280x720,FRAME-RATE=30.000,VIDEO-RANGE=SDR,AUDIO="audio"
+  RESOLUTION=1280x720,FRAME-RATE=30.000,VIDEO-RANGE=SDR,CLOSED-CAPTIONS=NONE,AUDIO="audio"
 720p/index.m3u8
 )"));
 }
 
 TEST_CASE("pictures without sound are variants without a group", "[multivariant]") {
-  CHECK(render_multivariant({video("source", 1080, 1920, 5'000'000)}) == unwrapped(R"(#EXTM3U
+  CHECK(rendered({video("source", 1080, 1920, 5'000'000)}) == unwrapped(R"(#EXTM3U
 #EXT-X-STREAM-INF:BANDWIDTH=5000000,AVERAGE-BANDWIDTH=4000000,CODECS="avc1.640028",
-  RESOLUTION=1080x1920,FRAME-RATE=30.000,VIDEO-RANGE=SDR
+  RESOLUTION=1080x1920,FRAME-RATE=30.000,VIDEO-RANGE=SDR,CLOSED-CAPTIONS=NONE
 source/index.m3u8
 )"));
 }
 
 TEST_CASE("sound without pictures is a variant itself", "[multivariant]") {
-  CHECK(render_multivariant({audio()}) == unwrapped(R"(#EXTM3U
+  CHECK(rendered({audio()}) == unwrapped(R"(#EXTM3U
 #EXT-X-STREAM-INF:BANDWIDTH=132000,AVERAGE-BANDWIDTH=128000,CODECS="mp4a.40.2"
 audio/index.m3u8
 )"));
@@ -106,7 +110,7 @@ TEST_CASE("with two codecs of sound each variant names both and counts the large
   RenditionEntry surround = audio("surround", "mp4a.40.5", 6);
   surround.bandwidth = 330'000;
   surround.average_bandwidth = 320'000;
-  CHECK(render_multivariant({audio(), video("source", 1920, 1080, 5'000'000), surround}) ==
+  CHECK(rendered({audio(), video("source", 1920, 1080, 5'000'000), surround}) ==
         unwrapped(R"(#EXTM3U
 #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="audio",LANGUAGE="und",
   DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="audio/index.m3u8"
@@ -114,22 +118,21 @@ TEST_CASE("with two codecs of sound each variant names both and counts the large
   DEFAULT=NO,AUTOSELECT=NO,CHANNELS="6",URI="surround/index.m3u8"
 #EXT-X-STREAM-INF:BANDWIDTH=5330000,AVERAGE-BANDWIDTH=4320000,
   CODECS="avc1.640028,mp4a.40.2,mp4a.40.5",
-  RESOLUTION=1920x1080,FRAME-RATE=30.000,VIDEO-RANGE=SDR,AUDIO="audio"
+  RESOLUTION=1920x1080,FRAME-RATE=30.000,VIDEO-RANGE=SDR,CLOSED-CAPTIONS=NONE,AUDIO="audio"
 source/index.m3u8
 )"));
 }
 
 TEST_CASE("a codec of two audio renditions is named once", "[multivariant]") {
-  const std::string text = render_multivariant(
-      {video("source", 1920, 1080, 5'000'000), audio("first"), audio("second")});
+  const std::string text =
+      rendered({video("source", 1920, 1080, 5'000'000), audio("first"), audio("second")});
   CHECK(text.find("CODECS=\"avc1.640028,mp4a.40.2\",") != std::string::npos);
 }
 
 TEST_CASE("an average is never above the peak", "[multivariant]") {
   RenditionEntry calm = video("source", 1920, 1080, 5'000'000);
   calm.average_bandwidth = 6'000'000;
-  CHECK(render_multivariant({calm}).find("BANDWIDTH=5000000,AVERAGE-BANDWIDTH=5000000,") !=
-        std::string::npos);
+  CHECK(rendered({calm}).find("BANDWIDTH=5000000,AVERAGE-BANDWIDTH=5000000,") != std::string::npos);
 }
 
 TEST_CASE("a frame rate has three decimals, rounded", "[multivariant]") {
@@ -158,4 +161,16 @@ TEST_CASE("the resolution is that of the display", "[multivariant]") {
   CHECK(of_size(1440, 1080, {4, 3}) == "RESOLUTION=1920x1080" + behind);
   CHECK(of_size(720, 480, {10, 11}) == "RESOLUTION=655x480" + behind);
   CHECK(of_size(1280, 720, {0, 0}) == "RESOLUTION=1280x720" + behind);
+}
+
+TEST_CASE("captions in the pictures are a rendition of their own in every variant",
+          "[multivariant]") {
+  CHECK(render_multivariant({video("source", 1920, 1080, 5'000'000)}, ClosedCaptions::kCea608) ==
+        unwrapped(R"(#EXTM3U
+#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID="captions",NAME="CC1",LANGUAGE="und",
+  DEFAULT=NO,AUTOSELECT=YES,INSTREAM-ID="CC1"
+#EXT-X-STREAM-INF:BANDWIDTH=5000000,AVERAGE-BANDWIDTH=4000000,CODECS="avc1.640028",
+  RESOLUTION=1920x1080,FRAME-RATE=30.000,VIDEO-RANGE=SDR,CLOSED-CAPTIONS="captions"
+source/index.m3u8
+)"));
 }

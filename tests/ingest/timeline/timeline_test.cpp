@@ -53,6 +53,7 @@ struct Fixture : Sink<EncodedPacket>, TimelineEvents {
   std::vector<SegmentStart> segments;
   std::vector<SourceTracks> tracks;
   MediaTime target{};
+  int captions = 0;
 
   Status push(EncodedPacket packet) override {
     (packet.track->kind == MediaKind::kVideo ? video_out : audio_out).push_back(packet);
@@ -61,6 +62,7 @@ struct Fixture : Sink<EncodedPacket>, TimelineEvents {
   Status finish() override { return ok(); }
   void on_tracks(const SourceTracks& source) override { tracks.push_back(source); }
   void on_target_duration(MediaTime promised) override { target = promised; }
+  void on_closed_captions() override { ++captions; }
   void on_segment(const SegmentStart& segment) override { segments.push_back(segment); }
 
   void send_video(std::int64_t dts_ms, bool is_key, std::int64_t offset_ms = 0) {
@@ -412,4 +414,24 @@ TEST_CASE("a publisher that leaves within its first frames is still shown", "[ti
   CHECK(f.video_out.empty());
   REQUIRE(f.timeline->end_source().has_value());
   CHECK(f.video_out.size() == 6);
+}
+
+TEST_CASE("captions in the pictures are told once", "[timeline]") {
+  Fixture fixture;
+  const std::uint8_t picture[] = {0,   0,   0, 10,   6, 0xb5, 0, 0x31, 'G',  'A',
+                                  '9', '4', 3, 0x80, 0, 0,    0, 2,    0x65, 1};
+  fixture.timeline->begin_source({.has_audio = false, .encoder = {}});
+  for (int i = 0; i < 40; ++i)
+    REQUIRE(fixture.timeline
+                ->push({.track = fixture.video,
+                        .payload = Bytes::copy_of(
+                            i < 3 ? "picture"
+                                  : std::string_view(reinterpret_cast<const char*>(picture),
+                                                     sizeof picture)),
+                        .dts = std::chrono::milliseconds(i * 33),
+                        .pts = std::chrono::milliseconds(i * 33),
+                        .is_key_frame = i == 0,
+                        .received_at = fixture.clock.steady_now()})
+                .has_value());
+  CHECK(fixture.captions == 1);
 }
