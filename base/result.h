@@ -49,10 +49,9 @@ struct Error {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  template <std::convertible_to<T> U>  // So a unique_ptr<Impl> returns as
-                                       // Result<unique_ptr<Interface>>.
-                                       Result(U&& value)
-      : state_(std::in_place_index<0>, std::forward<U>(value)) {}
+  // Convertible: so a unique_ptr<Impl> returns as Result<unique_ptr<Interface>>.
+  template <std::convertible_to<T> U>
+  Result(U&& value) : state_(std::in_place_index<0>, std::forward<U>(value)) {}
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
 
   bool has_value() const { return state_.index() == 0; }

@@ -109,8 +109,9 @@ void write_parameter_sets(Rung& rung, const Bytes& record) {
   const std::size_t sizes[] = {sequence, picture};
   std::size_t at = 8;
   for (const auto size : sizes) {
-    rung.file.write("\0\0\0\1", 4).write(
-        reinterpret_cast<const char*>(record.data() + at), static_cast<std::streamsize>(size));
+    rung.file.write("\0\0\0\1", 4)
+        .write(reinterpret_cast<const char*>(record.data() + at),
+               static_cast<std::streamsize>(size));
     at += size + 3;
   }
 }
@@ -125,8 +126,7 @@ int main(int count, char** arguments) {
   std::vector<Rung> rungs(kRungs.size());
   if (count > 4)
     for (std::size_t i = 0; i < rungs.size(); ++i)
-      rungs[i].file.open(fmt::format("{}/{}.h264", arguments[4], kRungs[i].name),
-                         std::ios::binary);
+      rungs[i].file.open(fmt::format("{}/{}.h264", arguments[4], kRungs[i].name), std::ios::binary);
   net::EventLoop loop;
   wire::FrameReader frames;
   wire::Statistics statistics;
@@ -164,13 +164,13 @@ int main(int count, char** arguments) {
                                  }});
   if (!spawned.has_value()) return 1;
   auto& worker = *spawned.value();
-  worker.send(wire::write_configuration(
-      {.profile = profile == "realtime" ? transcode::Profile::kRealtime
-                                        : transcode::Profile::kBalanced,
-       .part_target = std::chrono::milliseconds(200),
-       .rungs = kRungs,
-       .starts = std::vector<wire::RungStart>(kRungs.size()),
-       .catch_up_until = MediaTime::max()}));
+  worker.send(
+      wire::write_configuration({.profile = profile == "realtime" ? transcode::Profile::kRealtime
+                                                                  : transcode::Profile::kBalanced,
+                                 .part_target = std::chrono::milliseconds(200),
+                                 .rungs = kRungs,
+                                 .starts = std::vector<wire::RungStart>(kRungs.size()),
+                                 .catch_up_until = MediaTime::max()}));
   worker.send(wire::write_track(0, *packets.front().track));
   std::size_t fed = 0;
   net::Timer timer(loop);
@@ -188,13 +188,14 @@ int main(int count, char** arguments) {
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - began;
   const double media = static_cast<double>(packets.size()) / 30;
   const double used = cpu(RUSAGE_SELF) + cpu(RUSAGE_CHILDREN);
-  fmt::print("{{\"cpu\": {:.3f}, \"media\": {:.3f}, \"wall\": {:.3f}, \"exit\": \"{}\", "
-             "\"decode_and_scale\": {:.3f}, \"rungs\": {{",
-             used, media, wall.count(), exited,
-             std::chrono::duration<double>(statistics.decode_busy).count());
+  fmt::print(
+      "{{\"cpu\": {:.3f}, \"media\": {:.3f}, \"wall\": {:.3f}, \"exit\": \"{}\", "
+      "\"decode_and_scale\": {:.3f}, \"rungs\": {{",
+      used, media, wall.count(), exited,
+      std::chrono::duration<double>(statistics.decode_busy).count());
   for (std::size_t i = 0; i < rungs.size(); ++i)
-    fmt::print("{}\"{}\": {{\"frames\": {}, \"key_frames\": {}, \"kbps\": {:.0f}}}",
-               i ? ", " : "", kRungs[i].name, rungs[i].frames, rungs[i].key_frames,
+    fmt::print("{}\"{}\": {{\"frames\": {}, \"key_frames\": {}, \"kbps\": {:.0f}}}", i ? ", " : "",
+               kRungs[i].name, rungs[i].frames, rungs[i].key_frames,
                static_cast<double>(rungs[i].bytes) * 8 / 1000 / media);
   fmt::print("}}}}\n");
   return exited == "exit code 0" ? 0 : 1;

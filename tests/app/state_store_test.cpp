@@ -86,8 +86,9 @@ TEST_CASE("the file does not grow without bound, and loses nothing when it is wr
     auto store = StateStore::open(folder.file(), metrics);
     REQUIRE(store.has_value());
     for (std::uint64_t i = 1; i <= kRecords; ++i) {
-      store.value()->record("shop" + std::to_string(i % 1000),
-                            {.next_segment = i, .discontinuity_sequence = 0, .promised_target = 2s});
+      store.value()->record(
+          "shop" + std::to_string(i % 1000),
+          {.next_segment = i, .discontinuity_sequence = 0, .promised_target = 2s});
     }
   }
   CHECK(std::filesystem::file_size(folder.file()) < 300 * 1024);

@@ -2,4 +2,6 @@
 // socket as descriptor 3.
 #include "transcode/transcode.h"
 
-int main() { return millrace::transcode::run_worker(3); }
+int main() {
+  return millrace::transcode::run_worker(3);
+}
