@@ -25,11 +25,11 @@ bool has_chroma_format(std::uint32_t profile) {
   }
 }
 
-// 7.3.2.1.1.1: only its length matters here.
+// 7.3.2.1.1.1: only its length matters here. Unsigned, since a step may be any number.
 void skip_scaling_list(BitReader& bits, int size) {
-  int last = 8, next = 8;
+  std::uint32_t last = 8, next = 8;
   for (int i = 0; i < size && !bits.has_overrun(); ++i) {
-    if (next != 0) next = (last + bits.read_signed_golomb() + 256) % 256;
+    if (next != 0) next = (last + static_cast<std::uint32_t>(bits.read_signed_golomb())) % 256;
     if (next != 0) last = next;
   }
 }

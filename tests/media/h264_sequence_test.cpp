@@ -47,6 +47,16 @@ TEST_CASE("a VUI that ends early costs only what it would have said", "[h264]") 
   CHECK(video.value().frame_rate.numerator == 0);
 }
 
+TEST_CASE("a scaling list's step of any size is followed modulo 256", "[h264]") {
+  // High, 320x192; the first list has steps of 2^31 - 1 and then -7, which end it: 8 is 7 is 0.
+  constexpr std::uint8_t kWild[] = {0x67, 0x64, 0x00, 0x0d, 0xad, 0x80, 0x00, 0x00, 0x00, 0xff,
+                                    0xff, 0xff, 0xfe, 0x1e, 0x02, 0xd0, 0x28, 0x33, 0x20};
+  const auto video = parse_h264_sequence(kWild);
+  REQUIRE(video.has_value());
+  CHECK(video.value().width == 320);
+  CHECK(video.value().height == 192);
+}
+
 TEST_CASE("noise is refused", "[h264]") {
   CHECK_FALSE(parse_h264_sequence(std::vector<std::uint8_t>(40, 0x00)).has_value());
   CHECK_FALSE(parse_h264_sequence({}).has_value());
