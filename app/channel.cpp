@@ -118,11 +118,11 @@ void Channel::end_source() {
   if (const Status status = timeline_->end_source(); !status.has_value())
     context_.metrics.count_error("app", status.error().code);
   // What the parts have so far goes out; the encoders hand over what they hold.
-  for (auto& [name, rendition] : renditions_) {
+  for (auto& entry : renditions_) {
     const bool is_encoded = std::any_of(rungs_.begin(), rungs_.end(),
-                                        [&](const auto& rung) { return rung.name == name; });
+                                        [&](const auto& rung) { return rung.name == entry.first; });
     if (is_encoded) continue;
-    if (const Status status = rendition->packager->finish(); !status.has_value())
+    if (const Status status = entry.second->packager->finish(); !status.has_value())
       context_.metrics.count_error("packager", status.error().code);
   }
   if (!ladder_) return;

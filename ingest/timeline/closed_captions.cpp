@@ -1,6 +1,7 @@
 #include "ingest/timeline/closed_captions.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace millrace::ingest {
 namespace {
@@ -25,7 +26,9 @@ bool carries_closed_captions(Codec codec, std::span<const std::uint8_t> access_u
                                static_cast<std::size_t>(access_unit[2]) << 8 | access_unit[3];
     if (length == 0 || length > access_unit.size() - 4) return false;
     const auto unit = access_unit.subspan(4, length);
-    if (is_enhancement(codec, unit[0]) && !std::ranges::search(unit, kCaptionData).empty())
+    if (is_enhancement(codec, unit[0]) &&
+        std::search(unit.begin(), unit.end(), std::begin(kCaptionData), std::end(kCaptionData)) !=
+            unit.end())
       return true;
     access_unit = access_unit.subspan(4 + length);
   }

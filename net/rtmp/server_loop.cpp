@@ -47,7 +47,7 @@ ServerContext::ServerContext(ServerOptions server_options, Metrics& server_metri
 std::shared_ptr<ServerLoop> ServerContext::find_loop(const EventLoop& loop) const {
   for (const auto& [event_loop, server_loop] : loops)
     if (event_loop == &loop) return server_loop.lock();
-  CHECK(!"a loop of the server's group");
+  CHECK(false && "a loop of the server's group");
   return nullptr;
 }
 

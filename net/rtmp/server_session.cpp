@@ -278,8 +278,11 @@ Status ServerSession::on_data(const Message& message) {
   const auto body = amf0_body(message);
   const std::size_t offset = message.payload.size() - body.size();
   Amf0Reader reader(body);
-  ASSIGN_OR_RETURN(const AmfValue name, reader.read());
-  const bool is_wrapped = name.string() != nullptr && *name.string() == "@setDataFrame";
+  // Metadata is a hint: what cannot be read of it never ends a publisher.
+  const auto name = reader.read();
+  if (!name.has_value()) return ok();
+  const std::string* const text = name.value().string();
+  const bool is_wrapped = text != nullptr && *text == "@setDataFrame";
   return deliver(MessageType::kDataAmf0, message.timestamp,
                  message.payload.slice(offset + (is_wrapped ? reader.position() : 0)));
 }
