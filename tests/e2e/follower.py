@@ -72,7 +72,7 @@ class Follower:
 
     def join(self):
         for thread in self.threads:
-            thread.join(30)
+            thread.join(max(0.0, self.deadline - time.monotonic()) + 30)
             self.report.expect(not thread.is_alive(), "BR-09", self.where,
                                "an answer did not come within 20 s")
 

@@ -40,10 +40,18 @@ class Skip(Exception):
     """The test cannot run here, and why. The runner counts it as failed unless told otherwise."""
 
 
-def test(timeout=60, long_only=False):
+class Entry:
+    """A registered test. `alone`: it judges times, so nothing runs beside it."""
+
+    def __init__(self, function, timeout, long_only, alone):
+        self.function, self.timeout = function, timeout
+        self.long_only, self.alone = long_only, alone
+
+
+def test(timeout=60, long_only=False, alone=False):
     """Registers a function of one argument, the Case, under its name."""
     def register(function):
-        _TESTS[function.__name__] = (function, timeout, long_only)
+        _TESTS[function.__name__] = Entry(function, timeout, long_only, alone)
         return function
     return register
 

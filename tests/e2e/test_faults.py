@@ -273,7 +273,7 @@ def workers(server):
     return found
 
 
-@test(timeout=90)
+@test(timeout=90, alone=True)
 def transcoder_killed(case):
     """The source rung plays on as if nothing were; the encoded one is back after a GOP or so."""
     server = case.server()

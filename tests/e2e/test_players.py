@@ -51,7 +51,7 @@ def choose(browser, index):
     browser.evaluate(f"document.querySelector('#choices [data-level=\"{index}\"] input').click()")
 
 
-@test(timeout=90)
+@test(timeout=90, alone=True)
 def demo_plays_in_the_page(case):
     """From the start of the server with its demo channel to moving pictures, and a screenshot."""
     server = case.server(arguments=["--demo"])
@@ -80,7 +80,7 @@ def demo_plays_in_the_page(case):
         expect(not foreign, f"the page asked elsewhere: {foreign}")
 
 
-@test(timeout=120)
+@test(timeout=120, alone=True)
 def rungs_are_switched_by_hand(case):
     """Down and up, each by a click: the picture changes its size, nothing stalls or fails."""
     server = case.server()
@@ -111,7 +111,7 @@ def rungs_are_switched_by_hand(case):
         expect(not browser.exceptions(), str(browser.exceptions()))
 
 
-@test(timeout=90)
+@test(timeout=90, alone=True)
 def page_waits_for_a_channel_and_takes_it_up_again(case):
     """A channel that is not live is said in words; its start, loss and return need no reload."""
     server = case.server()
@@ -129,7 +129,7 @@ def page_waits_for_a_channel_and_takes_it_up_again(case):
         expect(not browser.exceptions(), str(browser.exceptions()))
 
 
-@test(timeout=60)
+@test(timeout=60, alone=True)
 def sound_alone_and_picture_alone_play(case):
     server = case.server()
     publishers.ffmpeg_small(case, server, "secret-one", video=False)
@@ -147,7 +147,7 @@ def sound_alone_and_picture_alone_play(case):
             expect(not fatal_or_decode(seen[-1]), str(fatal_or_decode(seen[-1])))
 
 
-@test(timeout=60)
+@test(timeout=60, alone=True)
 def what_the_browser_cannot_decode_is_said_in_words(case):
     """Debian's Chromium has no HEVC."""
     server = case.server()
@@ -175,7 +175,7 @@ class _Pages(http.server.SimpleHTTPRequestHandler):
         return str(HERE / "pages" / name)
 
 
-@test(timeout=90)
+@test(timeout=90, alone=True)
 def shaka_plays_from_another_origin(case):
     """From a page of another host, so CORS is what it has to be."""
     if not (HERE / "node_modules/shaka-player").exists():
