@@ -242,6 +242,7 @@ void Channel::build_ladder(const TrackInfo& video) {
                    ? transcode::plan_ladder(context_.config.ladder_of(name_), video)
                    : std::vector<transcode::Rung>{};
   std::vector<Sink<EncodedPacket>*> outputs;
+  outputs.reserve(rungs.size());
   for (const auto& rung : rungs)
     outputs.push_back(rendition(rung.name, MediaKind::kVideo, rung.bits_per_second).packager.get());
   // A running worker takes new parameters in order.

@@ -43,7 +43,7 @@ Result<std::unique_ptr<StateStore>> StateStore::open(std::string path, Metrics& 
     return Error{ErrorCode::kSystem, fmt::format("hls.state_file: cannot write {}: {}",
                                                  store->path_, std::strerror(errno))};
   store->writer_ =
-      std::jthread([&store = *store](std::stop_token stop) { store.write_queued(stop); });
+      std::jthread([&store = *store](const std::stop_token& stop) { store.write_queued(stop); });
   return store;
 }
 
@@ -106,7 +106,7 @@ void StateStore::record(const std::string& channel, const ChannelState& state) {
   wake_.notify_one();
 }
 
-void StateStore::write_queued(std::stop_token stop) {
+void StateStore::write_queued(const std::stop_token& stop) {
   while (true) {
     States batch;
     {

@@ -47,7 +47,7 @@ class StateStore {
 
   void load();
   bool rewrite();
-  void write_queued(std::stop_token stop);
+  void write_queued(const std::stop_token& stop);
   bool write(const States& batch);
   bool append(const std::string& lines);
   void queue_again(States batch);

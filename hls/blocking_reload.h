@@ -15,6 +15,7 @@ struct PlaylistPosition {
   static constexpr std::uint64_t kWhole = std::numeric_limits<std::uint64_t>::max();
   SegmentNumber segment = 0;
   std::uint64_t part = 0;  ///< Its index in the segment.
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 sees a 0 in the defaulted comparison.
   friend auto operator<=>(const PlaylistPosition&, const PlaylistPosition&) = default;
 };
 

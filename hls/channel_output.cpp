@@ -295,7 +295,8 @@ void ChannelOutput::respond(net::HttpExchange& exchange, const PlaylistSnapshot&
 
 // --- Requests ---------------------------------------------------------------------------------
 
-void ChannelOutput::answer(std::shared_ptr<net::HttpExchange> exchange, const MediaPath& path) {
+void ChannelOutput::answer(const std::shared_ptr<net::HttpExchange>& exchange,
+                           const MediaPath& path) {
   switch (path.object) {
     case MediaObject::kMultivariant:
       return answer_multivariant(*exchange);

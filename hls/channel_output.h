@@ -51,7 +51,7 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   ChannelStatus status() const override;
 
   /// A GET or HEAD of one of the channel's objects, whose path this is.
-  void answer(std::shared_ptr<net::HttpExchange> exchange, const MediaPath& path);
+  void answer(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path);
   /// Time has passed: requests that waited too long are given up, old media is let go.
   void tick();
 

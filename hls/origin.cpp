@@ -38,7 +38,7 @@ void ChannelOrigin::handle(std::shared_ptr<net::HttpExchange> exchange) {
   if (auto response = method_response(request)) return exchange->respond(*std::move(response));
   const auto path = parse_media_path(request.path);
   if (!path) return exchange->respond(error_response(MediaObject::kMultivariant, 404, "not found"));
-  if (const auto channel = find(path->channel)) return channel->answer(std::move(exchange), *path);
+  if (const auto channel = find(path->channel)) return channel->answer(exchange, *path);
   exchange->respond(error_response(path->object, 404, "no such channel"));
 }
 
