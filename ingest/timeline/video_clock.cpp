@@ -42,7 +42,12 @@ EncodedPacket VideoClock::place_on_grid(EncodedPacket packet) {
   }
   const std::int64_t slot = std::max(wanted, next_slot_);
   skipped_frames_ += static_cast<int>(slot - next_slot_);
-  const std::int64_t presented = std::max(grid_->nearest_slot(packet.pts), slot);
+  // The offset on its own: where the source's times lie between two slots (its clip has looped,
+  // say), dts and pts rounded one by one could put two pictures at one time.
+  const std::int64_t offset =
+      scale_rounded((packet.pts - packet.dts).count(), grid_->rate().numerator,
+                    grid_->rate().denominator * 1'000'000'000);
+  const std::int64_t presented = slot + std::max<std::int64_t>(offset, 0);
   packet.dts = *end_;
   packet.pts = grid_->time_of(presented);
   end_ = grid_->time_of(slot + 1);

@@ -1,6 +1,7 @@
 #include "ingest/timeline/video_clock.h"
 
 #include <catch2/catch.hpp>
+#include <set>
 
 using namespace std::chrono_literals;
 using namespace millrace;
@@ -63,4 +64,30 @@ TEST_CASE("two pictures at one time follow each other all the same", "[clock]") 
   VideoClock clock(1s);
   clock.place(at(10ms));
   CHECK(clock.place(at(10ms))->duration > 0ms);
+}
+
+TEST_CASE("no two pictures come at one time wherever the source's times lie between the slots",
+          "[clock]") {
+  constexpr MediaTime kFrame = 16'666'667ns;
+  // Decoding order I P B B, P B B …; composition offsets in frames.
+  const int offsets[] = {1, 3, 0, 0};
+  for (int phase_us = -8300; phase_us <= 8300; phase_us += 100) {
+    CAPTURE(phase_us);
+    VideoClock clock(FrameGrid(0s, {60, 1}), 200ms);
+    std::set<MediaTime> presented;
+    for (int frame = 0; frame < 240; ++frame) {
+      // From the second second on the source is out of step, as behind the loop of a clip.
+      const MediaTime shift = frame >= 60 ? std::chrono::microseconds(phase_us) : 0us;
+      const auto rounded = [](MediaTime time) {  // RTMP's milliseconds.
+        return std::chrono::round<std::chrono::milliseconds>(time);
+      };
+      const MediaTime dts = frame * kFrame + shift;
+      const int offset = frame == 0 ? 1 : offsets[1 + (frame - 1) % 3];
+      const auto placed =
+          clock.place(at(rounded(dts), rounded(dts + offset * kFrame) - rounded(dts)));
+      REQUIRE(placed.has_value());
+      CHECK(placed->pts >= placed->dts);
+      CHECK(presented.insert(placed->pts).second);
+    }
+  }
 }
