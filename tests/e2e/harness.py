@@ -258,6 +258,12 @@ class Case:
         self.tools.append(tool)
         return tool
 
+    @property
+    def is_sanitized(self):
+        """Sanitizers make everything some times slower than what a viewer gets."""
+        binary = (self.build / "millrace").read_bytes()
+        return b"__asan_init" in binary or b"__tsan_init" in binary
+
     def file(self, name):
         """The clip of that name, or its stand-in, and then the verdict's note says so."""
         try:

@@ -193,6 +193,7 @@ class Check:
                          urllib.parse.urljoin(each.url, report.get("URI", "")) == url), {})
             seen += 1
             near = [(m, i) for t, m, i in other.edges if now - slack <= t <= now + slack]
+            near += [(m, i) for t, m, i in other.edges if t < now - slack][-1:]  # It may stand still.
             try:
                 said = (int(item.get("LAST-MSN", "")), int(item.get("LAST-PART", "")))
                 good = not near or min(near) <= said <= max(near)
