@@ -37,7 +37,7 @@ std::string_view to_string(HttpCloseReason reason);
 enum class HttpDeadline { kNone, kRequest, kIdle, kWrite, kLinger };
 inline constexpr std::size_t kHttpDeadlines = 5;
 
-/// The protocol that runs on a connection, which owns it: HTTP/1 for now one of one.
+/// The protocol that runs on a connection, which owns it: HTTP/1's is the only one.
 class HttpProtocol {
  public:
   virtual ~HttpProtocol() = default;

@@ -124,15 +124,6 @@ struct Fixture {
       clock.advance(33'333'333ns);
     }
   }
-
-  Result<ingest::Admission> admit(const std::string& key) {
-    std::optional<Result<ingest::Admission>> answer;
-    channels.admit(
-        {.protocol = "rtmp", .key = key, .application = "live", .remote_address = ""},
-        [&answer](Result<ingest::Admission> reply) { answer.emplace(std::move(reply)); });
-    REQUIRE(answer.has_value());
-    return std::move(*answer);
-  }
 };
 
 }  // namespace
@@ -199,37 +190,4 @@ TEST_CASE("closing a channel ends its playlists", "[channel]") {
   f.channel().close();
   CHECK(f.output().ends == 1);
   CHECK_FALSE(feed->push(packet_of(f.video)).has_value());
-}
-
-TEST_CASE("a key opens its own channel and no other key does", "[gate]") {
-  Fixture f;
-  const auto admitted = f.admit("s3cret");
-  REQUIRE(admitted.has_value());
-  CHECK(admitted.value().channel == "shop");
-  for (const char* const key : {"", "shop", "S3cret", "s3cret ", "anything"}) {
-    const auto refused = f.admit(key);
-    REQUIRE_FALSE(refused.has_value());
-    CHECK(refused.error().code == ErrorCode::kDenied);
-    CHECK(refused.error().message.find("s3cret") == std::string::npos);
-  }
-}
-
-TEST_CASE("in the open mode a name is a key, but not of a configured channel", "[gate]") {
-  Fixture f;
-  f.config.auth.open = true;
-  CHECK(f.admit("mychannel").value().channel == "mychannel");
-  CHECK_FALSE(f.admit("shop").has_value());
-  CHECK_FALSE(f.admit("../etc").has_value());
-}
-
-TEST_CASE("past the limit no channel is made", "[gate]") {
-  Fixture f;
-  f.config.auth.open = true;
-  f.config.limits.channels = 2;
-  CHECK(f.admit("a").has_value());
-  CHECK(f.admit("b").has_value());
-  const auto refused = f.admit("c");
-  REQUIRE_FALSE(refused.has_value());
-  CHECK(refused.error().code == ErrorCode::kLimitExceeded);
-  CHECK(f.admit("a").has_value());
 }

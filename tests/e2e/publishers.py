@@ -61,3 +61,20 @@ def hevc(case, server, key, seconds=9.0):
     paced.sender = sender  # Keeps the connection open past the clip's end.
     paced.start()
     return paced
+
+
+def two_rungs(case):
+    """A server whose channel has the source and an encoded rung, and the heights of both. A small
+    picture for a sanitized worker, which two cores and a browser leave too little time for 1080."""
+    if not case.is_sanitized:
+        server = case.server()
+        ffmpeg_copy(case, case.file("product_1080p30_zerolat_4500k.flv"), server, "secret-ladder")
+        heights = (1080, 360)
+    else:
+        server = case.server({"ladder": {"two": [
+            {"name": "source", "passthrough": True},
+            {"name": "180p", "height": 180, "bitrate": "200k"}]}})
+        ffmpeg_small(case, server, "secret-ladder")
+        heights = (360, 180)
+    server.wait_playable("ladder", renditions=3)
+    return server, heights

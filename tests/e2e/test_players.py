@@ -9,7 +9,6 @@ import publishers
 from browser import Browser
 from harness import HERE, Skip, expect, test, wait_for
 
-PRODUCT = "product_1080p30_zerolat_4500k.flv"
 _SNAPSHOT = "window.millrace ? millrace.player.snapshot() : null"
 
 
@@ -78,27 +77,10 @@ def demo_plays_in_the_page(case):
         expect(not foreign, f"the page asked elsewhere: {foreign}")
 
 
-def two_rungs(case):
-    """A server whose channel has the source and an encoded rung, and the heights of both. A small
-    picture for a sanitized worker, which two cores and a browser leave too little time for 1080."""
-    if not case.is_sanitized:
-        server = case.server()
-        publishers.ffmpeg_copy(case, case.file(PRODUCT), server, "secret-ladder")
-        heights = (1080, 360)
-    else:
-        server = case.server({"ladder": {"two": [
-            {"name": "source", "passthrough": True},
-            {"name": "180p", "height": 180, "bitrate": "200k"}]}})
-        publishers.ffmpeg_small(case, server, "secret-ladder")
-        heights = (360, 180)
-    server.wait_playable("ladder", renditions=3)
-    return server, heights
-
-
 @test(timeout=120, alone=True)
 def rungs_are_switched_by_hand(case):
     """Down and up, each by a click: the picture changes its size, nothing stalls or fails."""
-    server, (high, low) = two_rungs(case)
+    server, (high, low) = publishers.two_rungs(case)
     with Browser(case.folder / "chromium.log") as browser:
         browser.goto(f"{server.base}/?channel=ladder")
         state = wait_playing(browser, 30)
@@ -193,7 +175,7 @@ def shaka_plays_from_another_origin(case):
     """From a page of another host, so CORS is what it has to be."""
     if not (HERE / "node_modules/shaka-player").exists():
         raise Skip("no tests/e2e/node_modules: scripts/setup test installs it")
-    server, _ = two_rungs(case)
+    server, _ = publishers.two_rungs(case)
     pages = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Pages))
     threading.Thread(target=pages.serve_forever, daemon=True).start()
     try:
