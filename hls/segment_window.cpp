@@ -108,8 +108,11 @@ void SegmentWindow::unlist_first(TimePoint now, std::chrono::nanoseconds target_
   listed_.pop_front();
   const PrintedTime duration = entry.segment->line.duration;
   const TimePoint segment_until = entry.at + playlist::from_printed(duration + longest_playlist_);
-  entry.at = std::max(segment_until, now + 3 * target_duration);
   listed_duration_ -= duration;
+  // Its parts were listed until it was three targets from the end: perhaps long ago.
+  const MediaTime distance = playlist::from_printed(listed_duration_ + open_.line.duration);
+  const MediaTime since_parts = std::max(distance - 3 * target_duration, MediaTime::zero());
+  entry.at = std::max(segment_until, now - since_parts + 3 * target_duration);
   kept_.push_back(std::move(entry));
 }
 

@@ -105,11 +105,21 @@ TEST_CASE("what has left the playlist stays for as long as the specification say
   CHECK(window.listed_count() == 6);
   CHECK(window.let_go(removed_at) == 0);
   CHECK_FALSE(window.find_part(0).empty());
-  // SEG-02: first listing + its duration + the longest playlist (14 s); PT-13: three targets.
-  CHECK(window.let_go(removed_at + 5999ms) == 0);
-  CHECK(window.let_go(removed_at + 6s) == 10'000);
+  // SEG-02: first listing + its duration + the longest playlist (14 s).
+  CHECK(window.let_go(removed_at + 1999ms) == 0);
+  CHECK(window.let_go(removed_at + 2s) == 10'000);
   CHECK(window.find_part(0).empty());
   CHECK(window.find_segment(100).empty());
+}
+
+TEST_CASE("parts that were listed to the last stay for three target durations", "[window]") {
+  SegmentWindow window(100, 0);
+  ChunkSource source;
+  fill(window, source, 4);
+  const auto removed_at = kNow + 60s;  // So long ago that the segment itself could go at once.
+  window.unlist_first(removed_at, 2s);
+  CHECK(window.let_go(removed_at + 5999ms) == 0);
+  CHECK(window.let_go(removed_at + 6s) == 10'000);
 }
 
 TEST_CASE("a new init segment holds from its segment on, the old one while it is used",
