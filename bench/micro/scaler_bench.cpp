@@ -14,8 +14,8 @@ namespace {
 
 using namespace millrace::transcode;
 
-const std::vector<Rung> kRungs = {{"720p", 1280, 720, 1}, {"480p", 854, 480, 1},
-                                  {"360p", 640, 360, 1}};
+const std::vector<Rung> kRungs = {
+    {"720p", 1280, 720, 1}, {"480p", 854, 480, 1}, {"360p", 640, 360, 1}};
 
 FramePointer picture(int width, int height) {
   FramePointer made(av_frame_alloc());
