@@ -84,6 +84,29 @@ def free_port():
         return probe.getsockname()[1]
 
 
+class MachineLoad:
+    """How much of the machine's time was left over since this was made (user_hz of /proc/stat)."""
+
+    # Below it something else takes the cores that a browser's times are judged on: time stolen by
+    # the host counts as taken.
+    STARVED = 0.1
+
+    def __init__(self):
+        self.before = self._times()
+
+    @staticmethod
+    def _times():
+        with open("/proc/stat", encoding="ascii") as stat:
+            return [int(word) for word in stat.readline().split()[1:9]]
+
+    def idle_share(self):
+        passed = [now - then for now, then in zip(self._times(), self.before)]
+        return (passed[3] + passed[4]) / max(1, sum(passed))
+
+    def is_starved(self):
+        return self.idle_share() < self.STARVED
+
+
 class Tool:
     """A child process whose output goes to a file. stop() ends it and all that it must end."""
 
