@@ -85,11 +85,8 @@ def free_port():
 
 
 class MachineLoad:
-    """How much of the machine's time was left over since this was made (user_hz of /proc/stat)."""
-
-    # Below it something else takes the cores that a browser's times are judged on: time stolen by
-    # the host counts as taken.
-    STARVED = 0.1
+    """How much of the machine's time was left over since this was made, by /proc/stat: a figure to
+    stand beside a verdict on times, which it does not change. Stolen time counts as taken."""
 
     def __init__(self):
         self.before = self._times()
@@ -100,11 +97,8 @@ class MachineLoad:
             return [int(word) for word in stat.readline().split()[1:9]]
 
     def idle_share(self):
-        passed = [now - then for now, then in zip(self._times(), self.before)]
+        passed = [after - before for after, before in zip(self._times(), self.before)]
         return (passed[3] + passed[4]) / max(1, sum(passed))
-
-    def is_starved(self):
-        return self.idle_share() < self.STARVED
 
 
 class Tool:

@@ -69,7 +69,6 @@ def demo_plays_in_the_page(case):
                   f"stalls {seen[-1]['stalls']}, dropped {seen[-1]['droppedFrames']} of "
                   f"{seen[-1]['totalFrames']}")
         case.note(f"{load.idle_share():.0%} of the machine idle")
-        slow = slow or load.is_starved()
         browser.screenshot(case.folder / "page.png")
         expect(not fatal_or_decode(seen[-1]), str(fatal_or_decode(seen[-1])))
         expect(not browser.exceptions(), str(browser.exceptions()))
@@ -105,7 +104,7 @@ def rungs_are_switched_by_hand(case):
         case.note(f"{round_trips} times down and up, {stalls} stalls, "
                   f"latency {state['latency']:.2f} s, {load.idle_share():.0%} of the machine idle")
         expect(not fatal_or_decode(state), str(fatal_or_decode(state)))
-        expect(stalls == 0 or load.is_starved(), f"{stalls} stalls: {state['errors'][-5:]}")
+        expect(stalls == 0, f"{stalls} stalls: {state['errors'][-5:]}")
         expect(not browser.exceptions(), str(browser.exceptions()))
 
 
