@@ -322,7 +322,7 @@ PlaylistHeader ChannelWindows::header(const Rendition& rendition,
     header.part_hold_back = std::max(
         header.part_hold_back, kHoldBackParts * playlist::to_printed(window.init()->part_target));
     if (other.get() != &rendition && other->is_active)
-      header.reports.push_back({other->options.name, window.edge().newest_part});
+      header.reports.push_back({other->options.name, window.reported_part()});
   }
   // Design.md §2: where the window holds more than a delta update leaves out.
   if (window_ > static_cast<std::int64_t>(kSkipTargets) * promised())

@@ -103,6 +103,14 @@ PlaylistEdge SegmentWindow::edge() const {
   return edge;
 }
 
+PlaylistPosition SegmentWindow::reported_part() const {
+  const PlaylistPosition newest = edge().newest_part;
+  if (newest.part > 0 || listed_.empty()) return newest;
+  const WindowSegment& before = *listed_.back().segment;
+  if (before.line.number + 1 != newest.segment || before.parts.empty()) return newest;
+  return {before.line.number, before.parts.size() - 1};
+}
+
 void SegmentWindow::unlist_first(TimePoint now, std::chrono::nanoseconds target_duration) {
   Entry entry = std::move(listed_.front());
   listed_.pop_front();

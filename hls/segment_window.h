@@ -66,6 +66,11 @@ class SegmentWindow {
   bool has_independent_segments() const { return has_independent_segments_; }
   /// Not before is_empty() is false.
   PlaylistEdge edge() const;
+  /// The newest part as rendition reports of other playlists name it: while it is the first of its
+  /// segment, the part before. hls.js (1.7) takes LAST-PART=0 for a missing attribute and asks for
+  /// the end of the segment: its viewer would stand for two seconds at a switch. The report stays
+  /// within one part of the truth, and who asks for the part behind it is answered at once.
+  PlaylistPosition reported_part() const;
 
   /// The first segment leaves the playlist. It stays fetchable as PT-13 and SEG-02 say: its parts
   /// for three target durations, itself until it was there for its own duration and that of the

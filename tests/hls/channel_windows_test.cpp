@@ -281,6 +281,29 @@ TEST_CASE("hold-back and reports tell of all renditions", "[windows]") {
   CHECK(f.windows.header(audio, "s").part_hold_back == 64'002);
 }
 
+TEST_CASE("a report names the part before while a segment has only its first", "[windows]") {
+  Fixture f;
+  auto& source = f.add("source");
+  auto& rung = f.add("720p");
+  f.complete();
+  f.windows.promise_target_duration(2s);
+  ChunkSource a, b;
+  const auto reported = [&] { return f.windows.header(source, "s").reports.at(0).newest_part; };
+  f.open();
+  f.push(source, a, 1);
+  f.push(rung, b, 1);
+  CHECK(reported() == PlaylistPosition{100, 0});  // There is none before.
+  f.push(source, a, 9);
+  f.push(rung, b, 9);
+  CHECK(reported() == PlaylistPosition{100, 9});
+  f.at += 2s;
+  f.open();
+  f.push(rung, b, 1);
+  CHECK(reported() == PlaylistPosition{100, 9});
+  f.push(rung, b, 1);
+  CHECK(reported() == PlaylistPosition{101, 1});
+}
+
 TEST_CASE("a rendition that the next publisher lacks leaves the presentation, then memory",
           "[windows]") {
   Fixture f;
