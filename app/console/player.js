@@ -15,8 +15,9 @@ const kHlsConfig = {
   // hls.js speeds up only with more than 1 s of buffer, which a player 0.6 s behind never has.
   // Its own control is off (1 = never faster); #steer() below does it from what the buffer holds.
   maxLiveSyncPlaybackRate: 1,
-  // Watched live, seldom rewound: 20 s behind are kept instead of everything since the start.
-  backBufferLength: 20,
+  // What has been played stays until the browser's own limit (`backBufferLength` is not set): hls.js
+  // 1.7, when it removes played media while a part is on its way, forgets that the parts before it
+  // are buffered, and waits at the end of their segment for seconds.
   // The live edge is the natural limit; this bounds memory where the window is long.
   maxBufferLength: 10,
   maxMaxBufferLength: 20,
