@@ -48,15 +48,26 @@ def gst_librtmp(case, path, server, key):
 
 def hevc(case, server, key, seconds=9.0):
     """The HEVC clip by enhanced RTMP, which neither FFmpeg 5.1 nor OBS 29.0 can send: a thread."""
-    path = case.folder / "coffee.mp4"
-    clip = case.file("coffee_1080p30_hevc_4500k.mp4")
-    remux = case.run("remux", ["ffmpeg", "-nostdin", "-y", "-loglevel", "error", "-i", clip, "-an",
-                               "-c", "copy", "-movflags",
-                               "+frag_keyframe+empty_moov+default_base_moof", path])
-    expect(remux.wait(20) == 0, remux.text())
+    return _enhanced(case, server, key, seconds,
+                     ["-i", case.file("coffee_1080p30_hevc_4500k.mp4"), "-an", "-c", "copy"])
+
+
+def av1(case, server, key, seconds=9.0):
+    """720p30 of AV1 by enhanced RTMP: a thread."""
+    return _enhanced(case, server, key, seconds, [
+        "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30,format=yuv420p", "-t", seconds,
+        "-c:v", "libsvtav1", "-preset", "12", "-b:v", "1500k", "-g", "60",
+        "-svtav1-params", "pred-struct=1"])
+
+
+def _enhanced(case, server, key, seconds, source):
+    path = case.folder / "enhanced.mp4"
+    made = case.run("ffmpeg", ["ffmpeg", "-nostdin", "-y", "-loglevel", "error", *source,
+                               "-movflags", "+frag_keyframe+empty_moov+default_base_moof", path])
+    expect(made.wait(40) == 0, made.text())
     sender = rtmp.Publisher(server.rtmp_port, key)
     expect(sender.publish(), f"refused: {sender.answers!r}")
-    tags = list(rtmp.hevc_tags(path.read_bytes()))
+    tags = list(rtmp.enhanced_tags(path.read_bytes()))
     paced = threading.Thread(target=rtmp.send_paced, args=(sender, tags, seconds), daemon=True)
     paced.sender = sender  # Keeps the connection open past the clip's end.
     paced.start()

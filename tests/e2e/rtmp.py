@@ -1,6 +1,6 @@
 """An RTMP publisher of bytes: does what a well-behaved encoder would, up to where a test wants not.
 
-Also sends HEVC as enhanced RTMP, which no tool of Debian 12 can.
+Also sends HEVC and AV1 as enhanced RTMP, which no tool of Debian 12 can.
 """
 import socket
 import struct
@@ -128,11 +128,11 @@ def flv_tags(path):
         position += 11 + size + 4
 
 
-def hevc_tags(fragmented):
-    """The video of a fragmented MP4 (hvc1) as enhanced RTMP messages: (kind, timestamp, body).
+def enhanced_tags(fragmented):
+    """The video of a fragmented MP4 (hvc1 or av01) as enhanced RTMP messages: (kind, timestamp, body).
 
     Enhanced RTMP v1: the high bit of the first byte marks a FourCC; packet type 0 is the sequence
-    start, 1 coded frames with a composition time.
+    start, 1 coded frames, for HEVC with a composition time.
     """
     boxes = list(fmp4.boxes(fragmented))
     moov = next(box for box in boxes if box.kind == b"moov")
@@ -141,9 +141,10 @@ def hevc_tags(fragmented):
     for trak in moov.all(b"trak"):
         stsd = trak.find(b"mdia", b"minf", b"stbl", b"stsd")
         entry = next(fmp4.boxes(stsd.body[8:]))
-        if entry.kind == b"hvc1":
-            config = next(box for box in entry.children(78) if box.kind == b"hvcC").body
-    yield 9, 0, bytes([0x80 | 1 << 4 | 0]) + b"hvc1" + config
+        if entry.kind in (b"hvc1", b"av01"):
+            codec = entry.kind
+            config = next(box for box in entry.children(78) if box.kind in (b"hvcC", b"av1C")).body
+    yield 9, 0, bytes([0x80 | 1 << 4 | 0]) + codec + config
     chunks, _ = fmp4.parse_media(fragmented[moov.start + moov.size:], track)
     first = None
     for chunk in chunks:
@@ -153,8 +154,10 @@ def hevc_tags(fragmented):
             first = sample.dts if first is None else first
             stamp = (sample.dts - first) * 1000 // video.timescale
             composition = sample.composition_offset * 1000 // video.timescale
-            head = bytes([0x80 | (1 if sample.sync else 2) << 4 | 1]) + b"hvc1"
-            yield 9, stamp, head + struct.pack(">i", composition)[1:] + sample.data
+            head = bytes([0x80 | (1 if sample.sync else 2) << 4 | 1]) + codec
+            if codec == b"hvc1":
+                head += struct.pack(">i", composition)[1:]
+            yield 9, stamp, head + sample.data
 
 
 def send_paced(publisher, tags, seconds, start=0):

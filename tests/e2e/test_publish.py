@@ -94,6 +94,24 @@ def hevc_by_enhanced_rtmp(case):
     paced.sender.close()
 
 
+@test(timeout=90)
+def av1_by_enhanced_rtmp(case):
+    """Passed through, and decoded for a rung of H.264."""
+    server = case.server({"ladder": {"two": [
+        {"name": "source", "passthrough": True},
+        {"name": "180p", "height": 180, "bitrate": "300k"}]}})
+    paced = publishers.av1(case, server, "secret-ladder", 14.0)
+    found = server.wait_playable("ladder", renditions=2)
+    codecs = {r["name"]: r["codecs"] for r in found["renditions"]}
+    expect(codecs["source"].startswith("av01.0."), f"codecs are {codecs}")
+    expect(codecs["180p"].startswith("avc1."), f"codecs are {codecs}")
+    judge(case, server, "ladder", 5.0)
+    for name in codecs:
+        said = decode.ffmpeg_reads(f"{server.base}/live/ladder/{name}/index.m3u8", 2.0)
+        expect(not said, said)
+    paced.sender.close()
+
+
 @test(timeout=60)
 def gstreamer_rtmp2sink(case):
     server = case.server()
