@@ -50,12 +50,16 @@ void Channels::admit(ingest::PublishRequest request,
     return;
   }
   Channel* const target = channel.value();
+  const auto configured = context_.config.channels.find(name);
+  const std::string passphrase =
+      configured != context_.config.channels.end() ? configured->second.srt_passphrase : "";
   reply(ingest::Admission{
       .channel = name,
       .loop = &target->loop(),
       .attach = [target](ingest::Publisher& publisher) -> Result<std::unique_ptr<ingest::Feed>> {
         return target->attach(publisher);
-      }});
+      },
+      .srt_passphrase = passphrase});
 }
 
 std::vector<Channel*> Channels::all() const {

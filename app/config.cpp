@@ -51,6 +51,7 @@ Config::Config() {
   api.listen = {"127.0.0.1:9464"};
   api.config_key = "api.listen";
   rtmp.listen = {"0.0.0.0:1935"};
+  srt.listen = {"0.0.0.0:9000"};
   const transcode::RungTemplate source{.name = "source", .passthrough = true};
   ladder["default"] = {source,
                        {.name = "720p", .height = 720, .bits_per_second = 2'800'000},

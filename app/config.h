@@ -62,6 +62,7 @@ struct ChannelConfig {
   std::vector<std::string> keys;  ///< Secrets: never logged. No key is in two channels.
   std::string ladder = "default";
   std::optional<std::chrono::milliseconds> grace;  ///< Absent: limits.grace.
+  std::string srt_passphrase;                      ///< Empty: srt.passphrase. A secret.
 };
 
 /// Default-constructed it is what runs without a file.
@@ -72,6 +73,7 @@ struct Config {
   HttpConfig http;
   net::HttpServerOptions api;
   ingest::RtmpOptions rtmp;
+  ingest::SrtOptions srt;
   AuthConfig auth;
   TranscodeConfig transcode;
   PackagerConfig packager;

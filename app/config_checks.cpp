@@ -35,6 +35,8 @@ void check_listeners(const Config& config, Mistakes& mistakes) {
   take("http.listen", config.http.server.listen);
   take("api.listen", config.api.listen);
   take("rtmp.listen", config.rtmp.listen);
+  taken.clear();  // UDP.
+  take("srt.listen", config.srt.listen);
 }
 
 void check_rung(const transcode::RungTemplate& rung, const std::string& path, Mistakes& mistakes) {

@@ -92,6 +92,7 @@ Value load(const std::optional<milliseconds>& member) {
 
 constexpr ValueRule kBoolean{ValueKind::kBoolean};
 constexpr ValueRule kPath{ValueKind::kPath};
+constexpr ValueRule kSecret{ValueKind::kSecret};
 constexpr ValueRule count(std::int64_t least, std::int64_t most) {
   return {ValueKind::kCount, {least, most}};
 }
@@ -173,6 +174,25 @@ constexpr ConfigKey<Config> kConfigKeys[] = {
      "One RTMP message, which is one picture; past it the connection ends."},
     {"rtmp.publish_timeout", duration(100ms, 10min), MEMBER(rtmp.publish_timeout),
      "From accepting a connection to an accepted publish."},
+    {"srt.idle_timeout", duration(1s, 1h), MEMBER(srt.idle_timeout),
+     "A publisher that is connected and sends nothing for so long is cut."},
+    {"srt.latency", duration(20ms, 30s), MEMBER(srt.latency),
+     "How long packets are held back so that lost ones can be sent again: at least this, more "
+     "where "
+     "the encoder asks for more. Four times the round trip is a good value."},
+    {"srt.listen", listeners(0), MEMBER(srt.listen),
+     "Where SRT publishers come in (UDP); an empty list: nowhere. Each port has one receiving "
+     "thread: add ports before it is busy."},
+    {"srt.max_connections", count(1, 100'000), MEMBER(srt.max_connections),
+     "Open connections; past it a new one is refused with code 1402."},
+    {"srt.max_connections_per_address", count(1, 100'000), MEMBER(srt.max_connections_per_address),
+     "The same of one address."},
+    {"srt.passphrase", kSecret, MEMBER(srt.passphrase),
+     "What publishers must encrypt with; empty: nothing is asked for. A secret, never logged."},
+    {"srt.peer_timeout", duration(5s, 1min), MEMBER(srt.peer_timeout),
+     "Without any packet of the publisher, not even a keep-alive: it has vanished. libsrt notices "
+     "it "
+     "no earlier than after five seconds."},
     {"transcode.enabled", kBoolean, MEMBER(transcode.enabled),
      "Whether encoded rungs are made; without them only the passthrough rung of a ladder is "
      "served."},
@@ -190,6 +210,8 @@ constexpr ConfigKey<ChannelConfig> kChannelKeys[] = {
      "Publishing keys that let a publisher in: secrets, never logged. A key belongs to one "
      "channel. At least one unless auth.open."},
     {"ladder", {ValueKind::kName}, MEMBER(ladder), "Name of its template under `ladder`."},
+    {"srt_passphrase", kSecret, MEMBER(srt_passphrase),
+     "As srt.passphrase, which is the default. A secret, never logged."},
 };
 
 constexpr ConfigKey<transcode::RungTemplate> kRungKeys[] = {

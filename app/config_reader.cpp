@@ -16,8 +16,7 @@ namespace {
 /// A template is a handful of sizes; each is an encoder per channel.
 constexpr std::size_t kMaxRungs = 16;
 /// Sections that other versions of millrace have.
-constexpr std::array<std::string_view, 5> kOtherSections{"archive", "push", "restream", "srt",
-                                                         "webhooks"};
+constexpr std::array<std::string_view, 4> kOtherSections{"archive", "push", "restream", "webhooks"};
 
 int line_of(const YAML::Node& node) {
   return node.Mark().line;

@@ -29,6 +29,8 @@ constexpr std::array kNoUnits{Unit{"", 1}};
 /// Longer than any key that an encoder's form takes, short enough to hash without thinking.
 constexpr std::size_t kMaxKeyBytes = 256;
 constexpr std::size_t kMaxQuotedBytes = 60;
+/// What libsrt takes.
+constexpr Bounds kSecretBytes{10, 79};
 
 std::span<const Unit> units_of(ValueKind kind) {
   if (kind == ValueKind::kDuration) return kDurationUnits;
@@ -148,6 +150,13 @@ Result<Value> parse_value(const ValueRule& rule, std::string_view text) {
         return wrong(fmt::format("a key is 1 to {} printable ASCII characters without spaces",
                                  kMaxKeyBytes));
       return std::string(text);
+    case ValueKind::kSecret:
+      if (!text.empty() && (std::ssize(text) < kSecretBytes.least ||
+                            std::ssize(text) > kSecretBytes.most || !is_key(text)))
+        return wrong(
+            fmt::format("a passphrase is {} to {} printable ASCII characters without spaces",
+                        kSecretBytes.least, kSecretBytes.most));
+      return std::string(text);
   }
   return wrong("unknown kind of value");
 }
@@ -194,6 +203,8 @@ std::string_view name_of(ValueKind kind) {
       return "list of ADDRESS:PORT";
     case ValueKind::kKeys:
       return "list of keys";
+    case ValueKind::kSecret:
+      return "passphrase";
   }
   return "value";
 }
@@ -220,6 +231,8 @@ std::string_view remedy_for(ValueKind kind) {
       return "a list such as [\"0.0.0.0:8080\"]";
     case ValueKind::kKeys:
       return "a list such as [\"KEY\"]";
+    case ValueKind::kSecret:
+      return "10 to 79 characters";
   }
   return "a value";
 }

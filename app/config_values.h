@@ -23,6 +23,7 @@ enum class ValueKind {
   kPath,
   kListeners,  ///< A list of ADDRESS:PORT.
   kKeys,       ///< A list of publishing keys: secrets.
+  kSecret,     ///< A passphrase of SRT, or empty.
 };
 
 /// By kind: bool; a number in the kind's unit; text; a list of text.
@@ -45,7 +46,7 @@ constexpr bool is_list(ValueKind kind) {
 }
 
 /// A scalar, or one entry of a list. The error says what is wrong and the remedy; it quotes the
-/// text but for kKeys.
+/// text but for kKeys and kSecret.
 Result<Value> parse_value(const ValueRule& rule, std::string_view text);
 
 /// As it would be written in the file: "200ms", "4GiB", `["0.0.0.0:8080"]`; empty text as `""`.

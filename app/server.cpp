@@ -50,6 +50,7 @@ struct Listeners {
   std::unique_ptr<net::HttpServer> viewers;
   std::unique_ptr<net::HttpServer> operators;  ///< Null where api.listen is empty.
   std::unique_ptr<ingest::Listener> rtmp;      ///< Null where rtmp.listen is empty.
+  std::unique_ptr<ingest::Listener> srt;       ///< Null where srt.listen is empty.
 };
 
 Result<Listeners> listen(const Config& config, const RouteContext& routes,
@@ -65,6 +66,10 @@ Result<Listeners> listen(const Config& config, const RouteContext& routes,
   if (!config.rtmp.listen.empty()) {
     ASSIGN_OR_RETURN(listeners.rtmp,
                      ingest::create_rtmp_listener(config.rtmp, loops, channels, metrics, clock));
+  }
+  if (!config.srt.listen.empty()) {
+    ASSIGN_OR_RETURN(listeners.srt,
+                     ingest::create_srt_listener(config.srt, channels, metrics, clock));
   }
   return listeners;
 }
@@ -165,7 +170,7 @@ int run_server(const Config& config, const ServerOptions& options) {
   loops.start();
   channels.start();
   if (config.auth.open)
-    log::warning("app", "OPEN MODE: whoever reaches the RTMP port may publish any channel");
+    log::warning("app", "OPEN MODE: whoever reaches the RTMP or SRT port may publish any channel");
   std::unique_ptr<ingest::Publisher> demo;
   if (options.is_demo) {
     auto started = start_demo(channels, metrics);
@@ -183,6 +188,7 @@ int run_server(const Config& config, const ServerOptions& options) {
   // In flow order: sources, channels, viewers, threads.
   is_ready = false;
   if (listeners.value().rtmp) listeners.value().rtmp->stop();
+  if (listeners.value().srt) listeners.value().srt->stop();
   if (demo) stop_demo(std::move(demo), channels.find_or_create(kDemoChannel).value()->loop());
   channels.close_all();
   if (listeners.value().operators) listeners.value().operators->stop_accepting();

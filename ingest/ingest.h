@@ -72,6 +72,8 @@ struct Admission {
   /// Called on `loop`, once; a running publisher of the channel is taken over by it. `publisher`
   /// is valid until the feed's finish().
   std::function<Result<std::unique_ptr<Feed>>(Publisher& publisher)> attach;
+  /// SRT only: what its packets are encrypted with. Empty: the listener's. A secret.
+  std::string srt_passphrase = {};
 };
 
 class Gate {
@@ -106,6 +108,23 @@ class Listener {
 Result<std::unique_ptr<Listener>> create_rtmp_listener(RtmpOptions options,
                                                        net::EventLoopGroup& loops, Gate& gate,
                                                        Metrics& metrics, const Clock& clock);
+
+// --- SRT ------------------------------------------------------------------------------------
+
+/// Live mode, MPEG-TS. A caller says its key in the stream id (docs/operations.md).
+struct SrtOptions {
+  std::vector<std::string> listen;  ///< "ADDRESS:PORT"; libsrt receives each port on one thread.
+  /// How long packets are held back for lost ones to come again; the caller may ask for more.
+  std::chrono::milliseconds latency{120};
+  std::string passphrase;  ///< 10 to 79 bytes; empty: callers need none. A secret.
+  std::size_t max_connections = 1'000;
+  std::size_t max_connections_per_address = 100;
+  std::chrono::milliseconds peer_timeout{5'000};   ///< Without a sign of life of the caller.
+  std::chrono::milliseconds idle_timeout{30'000};  ///< A publisher that sends nothing.
+};
+
+Result<std::unique_ptr<Listener>> create_srt_listener(SrtOptions options, Gate& gate,
+                                                      Metrics& metrics, const Clock& clock);
 
 // --- Pull sources (GStreamer) ---------------------------------------------------------------
 

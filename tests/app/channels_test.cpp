@@ -21,6 +21,7 @@ struct Fixture {
   static Config configured() {
     Config config;
     config.channels["shop"].keys = {"s3cret"};
+    config.channels["shop"].srt_passphrase = "correct-horse";
     return config;
   }
 
@@ -50,6 +51,7 @@ TEST_CASE("a key opens its own channel and no other key does", "[gate]") {
   const auto admitted = f.admit("s3cret");
   REQUIRE(admitted.has_value());
   CHECK(admitted.value().channel == "shop");
+  CHECK(admitted.value().srt_passphrase == "correct-horse");
   for (const char* const key : {"", "shop", "S3cret", "s3cret ", "anything"}) {
     const auto refused = f.admit(key);
     REQUIRE_FALSE(refused.has_value());

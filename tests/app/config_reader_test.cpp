@@ -29,16 +29,17 @@ TEST_CASE("an unknown key is named with its line and its neighbours", "[config]"
         "c:3: packager.parts: unknown key; known here: part, segment");
   CHECK(mistakes_in("htpp: {}\n") ==
         "c:1: htpp: unknown key; known here: api, auth, channels, hls, http, ladder, limits, log, "
-        "packager, rtmp, transcode");
+        "packager, rtmp, srt, transcode");
   CHECK(mistakes_in("channels:\n  shop: {key: [k]}\n") ==
-        "c:2: channels.shop.key: unknown key; known here: grace, keys, ladder");
+        "c:2: channels.shop.key: unknown key; known here: grace, keys, ladder, "
+        "srt_passphrase");
   CHECK(mistakes_in("ladder:\n  x:\n  - {name: a, with: 3}\n") ==
         "c:3: ladder.x[0].with: unknown key; known here: bitrate, height, name, passthrough");
 }
 
 TEST_CASE("sections of other versions are refused by name", "[config]") {
-  CHECK(mistakes_in("\nsrt: {listen: []}") ==
-        "c:2: srt: this version has no such section: remove it");
+  CHECK(mistakes_in("\npush: {listen: []}") ==
+        "c:2: push: this version has no such section: remove it");
 }
 
 TEST_CASE("a key that is there twice is refused at its second place", "[config]") {
@@ -74,7 +75,7 @@ TEST_CASE("every mistake is listed, in the order of the file", "[config]") {
         "c:2: rtmp.idle_timeout: 'soon' is not a duration: write a whole number with ms, s, m or "
         "h, such as 200ms\n"
         "c:3: foo: unknown key; known here: api, auth, channels, hls, http, ladder, limits, log, "
-        "packager, rtmp, transcode");
+        "packager, rtmp, srt, transcode");
 }
 
 TEST_CASE("sections may be empty, and so may the file", "[config]") {

@@ -41,6 +41,7 @@ TEST_CASE("without a file it runs by its defaults", "[config]") {
   const Config config = parsed("");
   CHECK(config.http.server.listen == std::vector<std::string>{"0.0.0.0:8080"});
   CHECK(config.rtmp.listen == std::vector<std::string>{"0.0.0.0:1935"});
+  CHECK(config.srt.listen == std::vector<std::string>{"0.0.0.0:9000"});
   CHECK(config.api.listen == std::vector<std::string>{"127.0.0.1:9464"});
   CHECK_FALSE(config.http.metrics);
   CHECK_FALSE(config.auth.open);

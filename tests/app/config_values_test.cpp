@@ -85,6 +85,14 @@ TEST_CASE("a refused publishing key is not quoted", "[config]") {
   const auto refused = parse_value({ValueKind::kKeys}, "my s3cret");
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().message.find("s3cret") == std::string::npos);
+  for (const char* const text : {"too short", "nine char", "has a space in it"}) {
+    const auto secret = parse_value({ValueKind::kSecret}, text);
+    REQUIRE_FALSE(secret.has_value());
+    CHECK(secret.error().message.find(text) == std::string::npos);
+  }
+  CHECK(parse_value({ValueKind::kSecret}, "").has_value());
+  CHECK(parse_value({ValueKind::kSecret}, "correct-horse").has_value());
+  CHECK_FALSE(parse_value({ValueKind::kSecret}, std::string(80, 'k')).has_value());
   CHECK_FALSE(parse_value({ValueKind::kKeys}, "").has_value());
   CHECK_FALSE(parse_value({ValueKind::kKeys}, std::string(257, 'k')).has_value());
   CHECK(parse_value({ValueKind::kKeys}, std::string(256, 'k')).has_value());

@@ -140,10 +140,12 @@ class Server:
     def __init__(self, case, settings=None, arguments=()):
         self.case = case
         self.http_port, self.rtmp_port, self.api_port = free_port(), free_port(), free_port()
+        self.srt_port = free_port()
         self.stderr_path = case.folder / f"server{len(case.servers)}.log"
         config = {
             "http": {"listen": [f"127.0.0.1:{self.http_port}"]},
             "rtmp": {"listen": [f"127.0.0.1:{self.rtmp_port}"]},
+            "srt": {"listen": [f"127.0.0.1:{self.srt_port}"]},
             "api": {"listen": [f"127.0.0.1:{self.api_port}"]},
             "hls": {"state_file": str(case.folder / "state")},
             "ladder": {"none": [{"name": "source", "passthrough": True}],
@@ -172,6 +174,11 @@ class Server:
     @property
     def rtmp(self):
         return f"rtmp://127.0.0.1:{self.rtmp_port}/live"
+
+    def srt(self, stream_id, **options):
+        """Where FFmpeg and srt-live-transmit publish to."""
+        query = "&".join(f"{name}={value}" for name, value in options.items())
+        return f"srt://127.0.0.1:{self.srt_port}?streamid={stream_id}" + (query and f"&{query}")
 
     def url(self, channel="one"):
         return f"{self.base}/live/{channel}/index.m3u8"

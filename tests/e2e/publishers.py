@@ -13,6 +13,30 @@ def ffmpeg_copy(case, path, server, key, extra=(), loop=True):
     return case.run("ffmpeg", command)
 
 
+def ffmpeg_srt(case, path, server, stream_id, **options):
+    """A file as it is, at its own pace, for ever, as MPEG-TS over SRT."""
+    return case.run("ffmpeg", ["ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "warning", "-re",
+                               "-stream_loop", "-1", "-i", path, "-c", "copy", "-f", "mpegts",
+                               server.srt(stream_id, **options)])
+
+
+def srt_live_transmit(case, path, server, stream_id, **options):
+    """FFmpeg makes the transport stream, the tool of the protocol's authors sends it."""
+    address = server.srt(stream_id, mode="caller", **options)
+    script = (f'exec srt-live-transmit -q -chunk:1316 file://con "{address}" < <(exec ffmpeg '
+              f'-nostdin -loglevel error -re -stream_loop -1 -i "{path}" -c copy -f mpegts -)')
+    return case.run("srt-live-transmit", ["bash", "-c", script])
+
+
+def gst_srtsink(case, path, server, stream_id):
+    return case.run("srtsink", [
+        "gst-launch-1.0", "-q", "filesrc", f"location={path}", "!", "flvdemux", "name=d", "d.video",
+        "!", "queue", "!", "h264parse", "!", "mux.", "d.audio", "!", "queue", "!", "aacparse", "!",
+        "mux.", "mpegtsmux", "name=mux", "alignment=7", "!", "identity", "sync=true", "!",
+        "srtsink", f"uri=srt://127.0.0.1:{server.srt_port}", "mode=caller",
+        f"streamid={stream_id}", "latency=120"])
+
+
 def ffmpeg_small(case, server, key, video=True, audio=True, seconds=None):
     """A small picture that costs next to nothing to make: for tests that are not about pictures."""
     command = ["ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "warning"]

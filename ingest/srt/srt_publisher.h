@@ -1,0 +1,82 @@
+#pragma once
+// One SRT publisher on its channel's loop: what the receiving thread hands over goes through the
+// demuxer into the channel's feed.
+//
+// Thread: the channel's loop, but for what says otherwise. Held by shared_ptr, so that tasks posted
+// to the loop find it alive; it ends with lost().
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "ingest/ingest.h"
+#include "ingest/ts/ts_demuxer.h"
+
+namespace millrace::ingest {
+
+class SrtPublisher final : public Publisher,
+                           private TsEvents,
+                           public std::enable_shared_from_this<SrtPublisher> {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  /// Received and not yet demuxed; a loop that is so far behind has lost.
+  static constexpr std::size_t kMaxInboxBytes = 8 * 1024 * 1024;
+
+  SrtPublisher(Admission admission, std::string remote_address, Metrics& metrics);
+
+  const std::string& channel() const { return admission_.channel; }
+
+  // The receiving thread:
+  void start();
+  /// One message. False: the loop does not keep up, and the connection is to be closed.
+  bool receive(std::span<const std::uint8_t> message, TimePoint at);
+  /// Once after some calls of receive().
+  void flush();
+  /// The connection is no more. Nothing follows.
+  void lost(Error why);
+  bool wants_close() const { return wants_close_.load(std::memory_order_acquire); }
+
+  void stop(std::string_view reason) override;
+  std::string protocol() const override { return "srt"; }
+  std::string remote_address() const override { return remote_address_; }
+
+ private:
+  struct Inbox {
+    std::vector<std::uint8_t> bytes;
+    struct Message {
+      std::size_t size;
+      TimePoint at;
+    };
+    std::vector<Message> messages;
+  };
+
+  void attach();
+  void drain();
+  Status demux(std::span<const std::uint8_t> message, TimePoint at);
+  void end(const Error& why);
+  void finish_feed();
+  void count_faults();
+
+  void on_program(const Announcement& program) override;
+  Status on_packet(SourcePacket packet) override;
+
+  const Admission admission_;
+  const std::string remote_address_;
+  Metrics& metrics_;
+  TsDemuxer demuxer_;
+  TsCounts counted_;
+  std::size_t full_message_ = 0;  ///< The longest so far: what the sender fills before it sends.
+  std::unique_ptr<Feed> feed_;    ///< Null before attach() and after the end.
+  Inbox work_;
+
+  std::atomic<bool> wants_close_ = false;
+  Mutex mutex_;
+  Inbox inbox_ GUARDED_BY(mutex_);
+  bool is_drain_posted_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace millrace::ingest

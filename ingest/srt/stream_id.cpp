@@ -1,0 +1,101 @@
+#include "ingest/srt/stream_id.h"
+
+#include <optional>
+
+namespace millrace::ingest {
+namespace {
+
+// SRT itself allows 512 bytes.
+constexpr std::size_t kMaxBytes = 512;
+constexpr std::string_view kAccessControl = "#!::";
+constexpr std::string_view kNested = "#!:{";
+constexpr std::string_view kPublish = "publish:";
+constexpr std::string_view kApplication = "live/";
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+/// What is no escape stays as it is.
+std::string percent_decoded(std::string_view text) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool is_escape = text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 &&
+                           hex_digit(text[i + 2]) >= 0;
+    if (!is_escape) {
+      decoded += text[i];
+      continue;
+    }
+    decoded += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+    i += 2;
+  }
+  return decoded;
+}
+
+std::string_view without_prefix(std::string_view text, std::string_view prefix) {
+  return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
+}
+
+bool refuse(StreamIdError& error, StreamIdFault fault, std::string_view message) {
+  error = {fault, std::string(message)};
+  return false;
+}
+
+bool parse_access_control(std::string_view fields, StreamId& id, StreamIdError& error) {
+  while (!fields.empty()) {
+    const auto comma = fields.find(',');
+    const std::string_view field = fields.substr(0, comma);
+    fields = comma == std::string_view::npos ? std::string_view{} : fields.substr(comma + 1);
+    const auto equals = field.find('=');
+    if (equals == std::string_view::npos) {
+      if (field.empty()) continue;
+      return refuse(error, StreamIdFault::kBadRequest, "a field of the stream id has no '='");
+    }
+    const std::string_view name = field.substr(0, equals);
+    const std::string_view value = field.substr(equals + 1);
+    if (name == "r") {
+      id.key = without_prefix(value, kApplication);
+    } else if (name == "u") {
+      id.user = value;
+    } else if (name == "m" && value != "publish") {
+      return refuse(error, StreamIdFault::kBadMode, "the stream id's mode is not m=publish");
+    } else if (name == "t" && value != "stream") {
+      return refuse(error, StreamIdFault::kBadType, "the stream id's type is not t=stream");
+    }
+    // `h`, `s` and what encoders invent say nothing here.
+  }
+  return true;
+}
+
+}  // namespace
+
+bool parse_stream_id(std::string_view text, StreamId& id, StreamIdError& error) {
+  id = {};
+  if (text.size() > kMaxBytes)
+    return refuse(error, StreamIdFault::kBadRequest, "the stream id is too long");
+  std::string decoded;
+  if (text.starts_with("%23") || text.starts_with("publish%3")) {
+    decoded = percent_decoded(text);
+    text = decoded;
+  }
+  if (text.starts_with(kNested))
+    return refuse(error, StreamIdFault::kBadRequest,
+                  "the nested form of the stream id is not supported");
+  if (text.starts_with(kAccessControl)) {
+    if (!parse_access_control(text.substr(kAccessControl.size()), id, error)) return false;
+  } else if (text.starts_with("request:") || text.starts_with("read:") ||
+             text.starts_with("play:")) {
+    return refuse(error, StreamIdFault::kBadMode, "the stream id asks to play");
+  } else {
+    id.key = without_prefix(without_prefix(text, kPublish), kApplication);
+  }
+  if (id.key.empty())
+    return refuse(error, StreamIdFault::kUnauthorized, "the stream id has no publishing key");
+  return true;
+}
+
+}  // namespace millrace::ingest

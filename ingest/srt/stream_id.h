@@ -1,0 +1,33 @@
+#pragma once
+// What an SRT caller's stream id asks for. Pure, any thread.
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace millrace::ingest {
+
+struct StreamId {
+  std::string key;   ///< The publishing key: a secret.
+  std::string user;  ///< `u` of the access-control form; may be empty.
+};
+
+/// Why a stream id is refused, as the SRT access-control guideline numbers it (AccessControl.md).
+enum class StreamIdFault {
+  kBadRequest = 1400,
+  kUnauthorized = 1401,  ///< There is none, or no key in it.
+  kBadMode = 1405,       ///< It asks to play.
+  kBadType = 1415,       ///< It asks for something else than a stream.
+};
+
+struct StreamIdError {
+  StreamIdFault fault = StreamIdFault::kBadRequest;
+  std::string message;  ///< Without the key.
+};
+
+/// KEY, `publish:KEY`, `live/KEY`, or `#!::r=KEY,m=publish,u=…` in any order, the last also
+/// percent-encoded as some encoders send what stood in their URL. The mode may be missing. Returns
+/// nothing and fills `error` where it is none of that.
+bool parse_stream_id(std::string_view text, StreamId& id, StreamIdError& error);
+
+}  // namespace millrace::ingest

@@ -1,0 +1,17 @@
+#include "ingest/ts/audio_frames.h"
+
+#include "media/codec_configuration.h"
+
+namespace millrace::ingest {
+
+std::shared_ptr<const TrackInfo> AudioFrames::track_of(
+    std::span<const std::uint8_t> configuration) {
+  const auto bytes = Bytes::copy_of(configuration);
+  if (track_ && track_->codec_configuration == bytes) return track_;
+  auto track = parse_aac_configuration(bytes);
+  if (!track.has_value()) return nullptr;
+  track_ = std::make_shared<const TrackInfo>(std::move(track).value());
+  return track_;
+}
+
+}  // namespace millrace::ingest

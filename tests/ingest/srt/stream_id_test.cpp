@@ -1,0 +1,61 @@
+#include "ingest/srt/stream_id.h"
+
+#include <catch2/catch.hpp>
+
+using namespace millrace::ingest;
+
+namespace {
+
+std::string key_of(std::string_view text) {
+  StreamId id;
+  StreamIdError error;
+  return parse_stream_id(text, id, error) ? id.key : "refused";
+}
+
+StreamIdFault fault_of(std::string_view text) {
+  StreamId id;
+  StreamIdError error;
+  CHECK_FALSE(parse_stream_id(text, id, error));
+  CHECK_FALSE(error.message.empty());
+  return error.fault;
+}
+
+}  // namespace
+
+TEST_CASE("a stream id is a key, with or without the word publish", "[srt]") {
+  CHECK(key_of("secret-one") == "secret-one");
+  CHECK(key_of("publish:secret-one") == "secret-one");
+  CHECK(key_of("live/secret-one") == "secret-one");
+  CHECK(key_of("publish:live/secret-one") == "secret-one");
+  CHECK(key_of("100%25") == "100%25");  // No escape: a key may have a percent sign.
+}
+
+TEST_CASE("a stream id in the access-control form has its key as the resource", "[srt]") {
+  CHECK(key_of("#!::r=secret-one,m=publish") == "secret-one");
+  CHECK(key_of("#!::m=publish,u=anna,r=live/secret-one,h=example.com,s=17") == "secret-one");
+  CHECK(key_of("#!::r=a=b") == "a=b");
+  CHECK(key_of("#!::r=secret-one,,t=stream") == "secret-one");
+  StreamId id;
+  StreamIdError error;
+  REQUIRE(parse_stream_id("#!::u=anna,r=k", id, error));
+  CHECK(id.user == "anna");
+}
+
+TEST_CASE("a stream id may come percent-encoded as it stood in a URL", "[srt]") {
+  CHECK(key_of("%23!::r=secret-one,m=publish") == "secret-one");
+  CHECK(key_of("%23%21%3A%3Ar%3Dsecret-one%2Cm%3dpublish") == "secret-one");
+  CHECK(key_of("publish%3Asecret-one") == "secret-one");
+  CHECK(key_of("%23!::r=50%") == "50%");
+}
+
+TEST_CASE("a stream id that asks for something else is refused with its own code", "[srt]") {
+  CHECK(fault_of("") == StreamIdFault::kUnauthorized);
+  CHECK(fault_of("#!::m=publish") == StreamIdFault::kUnauthorized);
+  CHECK(fault_of("#!::r=k,m=request") == StreamIdFault::kBadMode);
+  CHECK(fault_of("#!::r=k,m=bidirectional") == StreamIdFault::kBadMode);
+  CHECK(fault_of("request:k") == StreamIdFault::kBadMode);
+  CHECK(fault_of("#!::r=k,t=file") == StreamIdFault::kBadType);
+  CHECK(fault_of("#!::r=k,nonsense") == StreamIdFault::kBadRequest);
+  CHECK(fault_of("#!:{r=k}") == StreamIdFault::kBadRequest);
+  CHECK(fault_of(std::string(513, 'k')) == StreamIdFault::kBadRequest);
+}
