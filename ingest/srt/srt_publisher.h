@@ -15,14 +15,15 @@
 #include "base/mutex.h"
 #include "ingest/ingest.h"
 #include "ingest/ts/ts_demuxer.h"
+#include "net/srt/server.h"
 
 namespace millrace::ingest {
 
 class SrtPublisher final : public Publisher,
+                           public net::srt::Receiver,
                            private TsEvents,
                            public std::enable_shared_from_this<SrtPublisher> {
  public:
-  using TimePoint = std::chrono::steady_clock::time_point;
   /// Received and not yet demuxed; a loop that is so far behind has lost.
   static constexpr std::size_t kMaxInboxBytes = 8 * 1024 * 1024;
 
@@ -30,15 +31,11 @@ class SrtPublisher final : public Publisher,
 
   const std::string& channel() const { return admission_.channel; }
 
-  // The receiving thread:
-  void start();
-  /// One message. False: the loop does not keep up, and the connection is to be closed.
-  bool receive(std::span<const std::uint8_t> message, TimePoint at);
-  /// Once after some calls of receive().
-  void flush();
-  /// The connection is no more. Nothing follows.
-  void lost(Error why);
-  bool wants_close() const { return wants_close_.load(std::memory_order_acquire); }
+  void start() override;
+  bool receive(std::span<const std::uint8_t> message, TimePoint at) override;
+  void flush() override;
+  void lost(Error why) override;
+  bool wants_close() const override { return wants_close_.load(std::memory_order_acquire); }
 
   void stop(std::string_view reason) override;
   std::string protocol() const override { return "srt"; }

@@ -5,6 +5,8 @@
 namespace millrace::ingest {
 namespace {
 
+using net::srt::Refusal;
+
 // SRT itself allows 512 bytes.
 constexpr std::size_t kMaxBytes = 512;
 constexpr std::string_view kAccessControl = "#!::";
@@ -40,8 +42,8 @@ std::string_view without_prefix(std::string_view text, std::string_view prefix) 
   return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
 }
 
-bool refuse(StreamIdError& error, StreamIdFault fault, std::string_view message) {
-  error = {fault, std::string(message)};
+bool refuse(StreamIdError& error, Refusal refusal, std::string_view message) {
+  error = {refusal, std::string(message)};
   return false;
 }
 
@@ -53,7 +55,7 @@ bool parse_access_control(std::string_view fields, StreamId& id, StreamIdError& 
     const auto equals = field.find('=');
     if (equals == std::string_view::npos) {
       if (field.empty()) continue;
-      return refuse(error, StreamIdFault::kBadRequest, "a field of the stream id has no '='");
+      return refuse(error, Refusal::kBadRequest, "a field of the stream id has no '='");
     }
     const std::string_view name = field.substr(0, equals);
     const std::string_view value = field.substr(equals + 1);
@@ -62,9 +64,9 @@ bool parse_access_control(std::string_view fields, StreamId& id, StreamIdError& 
     } else if (name == "u") {
       id.user = value;
     } else if (name == "m" && value != "publish") {
-      return refuse(error, StreamIdFault::kBadMode, "the stream id's mode is not m=publish");
+      return refuse(error, Refusal::kBadMode, "the stream id's mode is not m=publish");
     } else if (name == "t" && value != "stream") {
-      return refuse(error, StreamIdFault::kBadType, "the stream id's type is not t=stream");
+      return refuse(error, Refusal::kBadType, "the stream id's type is not t=stream");
     }
     // `h`, `s` and what encoders invent say nothing here.
   }
@@ -76,25 +78,24 @@ bool parse_access_control(std::string_view fields, StreamId& id, StreamIdError& 
 bool parse_stream_id(std::string_view text, StreamId& id, StreamIdError& error) {
   id = {};
   if (text.size() > kMaxBytes)
-    return refuse(error, StreamIdFault::kBadRequest, "the stream id is too long");
+    return refuse(error, Refusal::kBadRequest, "the stream id is too long");
   std::string decoded;
   if (text.starts_with("%23") || text.starts_with("publish%3")) {
     decoded = percent_decoded(text);
     text = decoded;
   }
   if (text.starts_with(kNested))
-    return refuse(error, StreamIdFault::kBadRequest,
-                  "the nested form of the stream id is not supported");
+    return refuse(error, Refusal::kBadRequest, "the nested form of the stream id is not supported");
   if (text.starts_with(kAccessControl)) {
     if (!parse_access_control(text.substr(kAccessControl.size()), id, error)) return false;
   } else if (text.starts_with("request:") || text.starts_with("read:") ||
              text.starts_with("play:")) {
-    return refuse(error, StreamIdFault::kBadMode, "the stream id asks to play");
+    return refuse(error, Refusal::kBadMode, "the stream id asks to play");
   } else {
     id.key = without_prefix(without_prefix(text, kPublish), kApplication);
   }
   if (id.key.empty())
-    return refuse(error, StreamIdFault::kUnauthorized, "the stream id has no publishing key");
+    return refuse(error, Refusal::kUnauthorized, "the stream id has no publishing key");
   return true;
 }
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/result.h"
+#include "net/srt/server.h"
 
 namespace millrace::ingest {
 
@@ -12,16 +12,8 @@ struct StreamId {
   std::string user;  ///< `u` of the access-control form; may be empty.
 };
 
-/// Why a stream id is refused, as the SRT access-control guideline numbers it (AccessControl.md).
-enum class StreamIdFault {
-  kBadRequest = 1400,
-  kUnauthorized = 1401,  ///< There is none, or no key in it.
-  kBadMode = 1405,       ///< It asks to play.
-  kBadType = 1415,       ///< It asks for something else than a stream.
-};
-
 struct StreamIdError {
-  StreamIdFault fault = StreamIdFault::kBadRequest;
+  net::srt::Refusal refusal = net::srt::Refusal::kBadRequest;
   std::string message;  ///< Without the key.
 };
 

@@ -67,7 +67,7 @@ class AdtsFrames final : public AudioFrames {
         ++dropped_;
         continue;
       }
-      if (const auto status =
+      if (auto status =
               take(track, rest.subspan(header.header, header.frame - header.header), from >= old);
           !status.has_value()) {
         kept_.clear();

@@ -119,11 +119,10 @@ class AudioReader final : public PesReader {
     std::optional<MediaTime> stated;
     if (header.pts) stated = context_.clock.unwrap(*header.pts);
     const auto dropped_before = frames_->dropped();
-    const Status status =
-        frames_->push(payload, [&](const auto& track, Span frame, bool starts_here) {
-          if (starts_here && stated) begin_count(*std::exchange(stated, std::nullopt));
-          return take(track, frame, received_at);
-        });
+    Status status = frames_->push(payload, [&](const auto& track, Span frame, bool starts_here) {
+      if (starts_here && stated) begin_count(*std::exchange(stated, std::nullopt));
+      return take(track, frame, received_at);
+    });
     context_.counts.dropped_units += frames_->dropped() - dropped_before;
     return status;
   }

@@ -130,7 +130,7 @@ class LatmFrames final : public AudioFrames {
       if (rest.size() < kSyncBytes + length) break;
       const bool starts_here = at >= old;
       at += kSyncBytes + length;
-      if (const auto status = read_element(rest.subspan(kSyncBytes, length), take, starts_here);
+      if (auto status = read_element(rest.subspan(kSyncBytes, length), take, starts_here);
           !status.has_value()) {
         kept_.clear();
         return status;

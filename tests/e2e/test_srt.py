@@ -103,7 +103,7 @@ def srt_refusals(case):
         tool = publishers.ffmpeg_srt(case, case.file(PRODUCT), server, "secret-two", **options)
         expect(tool.wait(10) != 0, f"let in with {options}")
     # One line for an address, however often it comes.
-    refused = lines_with(server, "SRT refused")
+    refused = lines_with(server, "srt: refused")
     expect(len(refused) == 1, f"log lines: {refused}")
     for secret in ("not-the-key", "correct-horse", "secret-two"):
         expect(secret not in server.log(), f"{secret} is in the log")

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 using namespace millrace::ingest;
+using millrace::net::srt::Refusal;
 
 namespace {
 
@@ -12,12 +13,12 @@ std::string key_of(std::string_view text) {
   return parse_stream_id(text, id, error) ? id.key : "refused";
 }
 
-StreamIdFault fault_of(std::string_view text) {
+Refusal refusal_of(std::string_view text) {
   StreamId id;
   StreamIdError error;
   CHECK_FALSE(parse_stream_id(text, id, error));
   CHECK_FALSE(error.message.empty());
-  return error.fault;
+  return error.refusal;
 }
 
 }  // namespace
@@ -49,13 +50,13 @@ TEST_CASE("a stream id may come percent-encoded as it stood in a URL", "[srt]") 
 }
 
 TEST_CASE("a stream id that asks for something else is refused with its own code", "[srt]") {
-  CHECK(fault_of("") == StreamIdFault::kUnauthorized);
-  CHECK(fault_of("#!::m=publish") == StreamIdFault::kUnauthorized);
-  CHECK(fault_of("#!::r=k,m=request") == StreamIdFault::kBadMode);
-  CHECK(fault_of("#!::r=k,m=bidirectional") == StreamIdFault::kBadMode);
-  CHECK(fault_of("request:k") == StreamIdFault::kBadMode);
-  CHECK(fault_of("#!::r=k,t=file") == StreamIdFault::kBadType);
-  CHECK(fault_of("#!::r=k,nonsense") == StreamIdFault::kBadRequest);
-  CHECK(fault_of("#!:{r=k}") == StreamIdFault::kBadRequest);
-  CHECK(fault_of(std::string(513, 'k')) == StreamIdFault::kBadRequest);
+  CHECK(refusal_of("") == Refusal::kUnauthorized);
+  CHECK(refusal_of("#!::m=publish") == Refusal::kUnauthorized);
+  CHECK(refusal_of("#!::r=k,m=request") == Refusal::kBadMode);
+  CHECK(refusal_of("#!::r=k,m=bidirectional") == Refusal::kBadMode);
+  CHECK(refusal_of("request:k") == Refusal::kBadMode);
+  CHECK(refusal_of("#!::r=k,t=file") == Refusal::kBadType);
+  CHECK(refusal_of("#!::r=k,nonsense") == Refusal::kBadRequest);
+  CHECK(refusal_of("#!:{r=k}") == Refusal::kBadRequest);
+  CHECK(refusal_of(std::string(513, 'k')) == Refusal::kBadRequest);
 }

@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "tests/support/ts_writer.h"
+#include "tests/ingest/ts/ts_writer.h"
 
 using namespace millrace::ingest;
 using namespace millrace::test;

@@ -3,8 +3,8 @@
 #include <catch2/catch.hpp>
 
 #include "ingest/ts/elementary_stream.h"
+#include "tests/ingest/ts/ts_writer.h"
 #include "tests/support/flv_tags.h"
-#include "tests/support/ts_writer.h"
 
 using namespace millrace;
 using namespace millrace::ingest;

@@ -1,8 +1,8 @@
-#include "ingest/srt/refusal_log.h"
+#include "net/srt/refusal_log.h"
 
 #include <utility>
 
-namespace millrace::ingest {
+namespace millrace::net::srt {
 
 std::optional<std::uint64_t> RefusalLog::note(const std::string& host, TimePoint now) {
   const MutexLock lock(mutex_);
@@ -19,4 +19,4 @@ std::optional<std::uint64_t> RefusalLog::note(const std::string& host, TimePoint
   return std::exchange(entry.unsaid, 0);
 }
 
-}  // namespace millrace::ingest
+}  // namespace millrace::net::srt

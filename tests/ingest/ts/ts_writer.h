@@ -54,7 +54,7 @@ inline ByteVector ts_map(const std::vector<std::pair<int, int>>& types_and_pids,
 
 /// Five bytes of a time, behind `prefix` (2: PTS alone, 3 and 1: PTS and DTS).
 inline ByteVector ts_time(int prefix, std::uint64_t ticks) {
-  return {static_cast<std::uint8_t>(prefix << 4 | (ticks >> 29 & 0x0E) | 1),
+  return {static_cast<std::uint8_t>(static_cast<unsigned>(prefix) << 4 | (ticks >> 29 & 0x0E) | 1),
           static_cast<std::uint8_t>(ticks >> 22), static_cast<std::uint8_t>(ticks >> 14 | 1),
           static_cast<std::uint8_t>(ticks >> 7), static_cast<std::uint8_t>(ticks << 1 | 1)};
 }

@@ -1,16 +1,16 @@
 #pragma once
-// What libsrt measures of one connection, as metrics of its channel. The receiving thread.
+// What libsrt measures of one connection, as metrics of its channel. The server's thread.
 #include <srt/srt.h>
 
 #include <string>
 
 #include "base/metrics.h"
 
-namespace millrace::ingest {
+namespace millrace::net::srt {
 
-class SrtStatistics {
+class Statistics {
  public:
-  SrtStatistics(const std::string& channel, Metrics& metrics);
+  Statistics(const std::string& channel, Metrics& metrics);
 
   /// Asks libsrt, and counts what has come since the last time. Once a second.
   void sample(SRTSOCKET socket);
@@ -31,4 +31,4 @@ class SrtStatistics {
   Counter undecrypted_;
 };
 
-}  // namespace millrace::ingest
+}  // namespace millrace::net::srt

@@ -9,7 +9,7 @@
 
 #include "base/mutex.h"
 
-namespace millrace::ingest {
+namespace millrace::net::srt {
 
 class RefusalLog {
  public:
@@ -31,4 +31,4 @@ class RefusalLog {
   std::map<std::string, Entry> entries_ GUARDED_BY(mutex_);
 };
 
-}  // namespace millrace::ingest
+}  // namespace millrace::net::srt

@@ -1,8 +1,8 @@
-#include "ingest/srt/srt_statistics.h"
+#include "net/srt/statistics.h"
 
-namespace millrace::ingest {
+namespace millrace::net::srt {
 
-SrtStatistics::SrtStatistics(const std::string& channel, Metrics& metrics)
+Statistics::Statistics(const std::string& channel, Metrics& metrics)
     : round_trip_(metrics.gauge("millrace_srt_round_trip_seconds",
                                 "Round trip to the publisher, smoothed.", {{"channel", channel}})),
       latency_(metrics.gauge("millrace_srt_latency_seconds",
@@ -36,7 +36,7 @@ SrtStatistics::SrtStatistics(const std::string& channel, Metrics& metrics)
                                    "Packets that the passphrase does not open.",
                                    {{"channel", channel}})) {}
 
-void SrtStatistics::sample(SRTSOCKET socket) {
+void Statistics::sample(SRTSOCKET socket) {
   constexpr int kFromNow = 1;
   SRT_TRACEBSTATS now{};
   if (srt_bstats(socket, &now, kFromNow) == SRT_ERROR) return;
@@ -53,8 +53,8 @@ void SrtStatistics::sample(SRTSOCKET socket) {
   undecrypted_.increment(now.pktRcvUndecrypt);
 }
 
-void SrtStatistics::clear() {
+void Statistics::clear() {
   for (Gauge* const gauge : {&round_trip_, &latency_, &buffered_, &bandwidth_}) gauge->set(0);
 }
 
-}  // namespace millrace::ingest
+}  // namespace millrace::net::srt

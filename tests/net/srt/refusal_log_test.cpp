@@ -1,8 +1,8 @@
-#include "ingest/srt/refusal_log.h"
+#include "net/srt/refusal_log.h"
 
 #include <catch2/catch.hpp>
 
-using namespace millrace::ingest;
+using namespace millrace::net::srt;
 using namespace std::chrono_literals;
 
 TEST_CASE("a client that hammers gets a line in ten seconds, which counts the rest", "[srt]") {
