@@ -151,7 +151,8 @@ class LibsrtServer final : public Server {
 
   void run();
   void accept(SRTSOCKET listener);
-  void admit(SRTSOCKET socket, Session& session);
+  /// Asks whether it is decided; false: the connection is over.
+  bool admit(SRTSOCKET socket, Session& session);
   /// Reads what there is; false: the connection is over.
   bool read(SRTSOCKET socket, Session& session);
   void close(SRTSOCKET socket, Session& session, const Error& why);
@@ -368,27 +369,31 @@ void LibsrtServer::accept(SRTSOCKET listener) {
   constexpr bool kNo = false;
   set(socket, SRTO_RCVSYN, kNo);
   auto& added = sessions_[socket] = std::move(session);
-  admit(socket, added);
+  if (!admit(socket, added)) sessions_.erase(socket);
 }
 
-void LibsrtServer::admit(SRTSOCKET socket, Session& session) {
+bool LibsrtServer::admit(SRTSOCKET socket, Session& session) {
   std::optional<Verdict> verdict;
   {
     const MutexLock lock(session.decision->mutex);
     verdict = session.decision->verdict;
   }
   const TimePoint now = clock_.steady_now();
-  if (!verdict && now - session.since <= kDecisionTimeout) return;
+  if (!verdict && now - session.since <= kDecisionTimeout) return true;
   session.decision.reset();
-  if (!verdict)
-    return close(socket, session, {ErrorCode::kTimedOut, "nobody said whether it may publish"});
-  if (!verdict->receiver) return close(socket, session, {ErrorCode::kDenied, verdict->why});
+  if (!verdict || !verdict->receiver) {
+    close(socket, session,
+          verdict ? Error{ErrorCode::kDenied, verdict->why}
+                  : Error{ErrorCode::kTimedOut, "nobody said whether it may publish"});
+    return false;
+  }
   session.receiver = verdict->receiver;
   session.statistics = std::make_unique<Statistics>(verdict->channel, metrics_);
   session.heard_at = session.sampled_at = now;
   session.receiver->start();
   connections_.add(1);
   srt_epoll_add_usock(epoll_, socket, &kReadable);
+  return true;
 }
 
 bool LibsrtServer::read(SRTSOCKET socket, Session& session) {
@@ -431,9 +436,8 @@ void LibsrtServer::close(SRTSOCKET socket, Session& session, const Error& why) {
 }
 
 bool LibsrtServer::look_after(SRTSOCKET socket, Session& session, TimePoint now) {
-  if (session.decision) admit(socket, session);
+  if (session.decision && !admit(socket, session)) return false;
   if (session.decision) return true;
-  if (!session.receiver) return false;  // Closed already.
   if (session.receiver->wants_close()) {
     close(socket, session, {ErrorCode::kClosed, "cut off by the server"});
     return false;
