@@ -28,6 +28,11 @@ struct Collected final : TsEvents {
   }
 };
 
+struct Refusing final : TsEvents {
+  void on_program(const Announcement&) override {}
+  Status on_packet(SourcePacket) override { return Error{ErrorCode::kClosed, "enough"}; }
+};
+
 ByteVector unit(const ByteVector& nal) {
   ByteVector bytes{0, 0, 0, 1};
   append(bytes, nal);
@@ -347,10 +352,7 @@ TEST_CASE("a picture parameter set that comes by itself is added to the others",
 }
 
 TEST_CASE("an error of the receiver ends the demuxing", "[ts]") {
-  struct Refusing final : TsEvents {
-    void on_program(const Announcement&) override {}
-    Status on_packet(SourcePacket) override { return Error{ErrorCode::kClosed, "enough"}; }
-  } refusing;
+  Refusing refusing;
   Fixture f;
   f.writer.tables();
   f.video(0, true);
@@ -361,10 +363,7 @@ TEST_CASE("an error of the receiver ends the demuxing", "[ts]") {
 }
 
 TEST_CASE("an error while a stream that is gone is flushed leaves nothing behind", "[ts]") {
-  struct Refusing final : TsEvents {
-    void on_program(const Announcement&) override {}
-    Status on_packet(SourcePacket) override { return Error{ErrorCode::kClosed, "enough"}; }
-  } refusing;
+  Refusing refusing;
   Fixture f;
   f.writer.tables();
   f.video(0, true, 184 * 5 - 14 - 6 - 4 - 26 - 6 - 8);  // Not known to be whole.
