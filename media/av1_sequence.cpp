@@ -32,13 +32,20 @@ Timing read_timing(BitReader& bits, VideoParameters& video) {
   return timing;
 }
 
-void skip_operating_points(BitReader& bits, VideoParameters& video) {
-  const Timing timing = read_timing(bits, video);
+struct Sequence {
+  Av1Format format;
+  VideoParameters video;
+};
+
+void read_operating_points(BitReader& bits, Sequence& sequence) {
+  const Timing timing = read_timing(bits, sequence.video);
   const bool has_initial_delay = bits.read_flag();
   const std::uint32_t points = bits.read(5) + 1;
   for (std::uint32_t i = 0; i < points; ++i) {
-    bits.skip(12);                           // operating_point_idc
-    if (bits.read(5) > 7) bits.read_flag();  // seq_level_idx, seq_tier
+    bits.skip(12);  // operating_point_idc
+    const std::uint32_t level = bits.read(5);
+    const std::uint32_t tier = level > 7 ? bits.read(1) : 0;
+    if (i == 0) sequence.format.level = level, sequence.format.tier = tier;
     if (timing.has_decoder_model && bits.read_flag())
       bits.skip(static_cast<std::size_t>(timing.buffer_delay_bits) * 2 + 1);
     if (has_initial_delay && bits.read_flag()) bits.skip(4);
@@ -63,43 +70,59 @@ void skip_tools(BitReader& bits, bool is_reduced) {
 }
 
 // AV1 5.5.2.
-void read_colour(BitReader& bits, std::uint32_t profile, VideoParameters& video) {
-  const bool is_high = bits.read_flag();
-  video.bit_depth = is_high ? (profile == 2 && bits.read_flag() ? 12 : 10) : 8;
-  const bool is_monochrome = profile != 1 && bits.read_flag();
+void read_colour(BitReader& bits, Sequence& sequence) {
+  Av1Format& format = sequence.format;
+  VideoParameters& video = sequence.video;
+  format.is_high_bit_depth = bits.read_flag();
+  video.bit_depth =
+      format.is_high_bit_depth ? (format.profile == 2 && bits.read_flag() ? 12 : 10) : 8;
+  format.is_monochrome = format.profile != 1 && bits.read_flag();
   if (bits.read_flag()) {  // color_description_present_flag
     video.colour.primaries = static_cast<int>(bits.read(8));
     video.colour.transfer = static_cast<int>(bits.read(8));
     video.colour.matrix = static_cast<int>(bits.read(8));
   }
   const bool is_srgb = video.colour.primaries == 1 && video.colour.transfer == 13 &&
-                       video.colour.matrix == 0 && !is_monochrome;
+                       video.colour.matrix == 0 && !format.is_monochrome;
   video.colour.is_full_range = is_srgb || bits.read_flag();
+  // Only profile 0 is 4:2:0 for certain, and has the position here.
+  if (format.profile == 0 && !format.is_monochrome && !is_srgb)
+    format.chroma_position = bits.read(2);
 }
 
-}  // namespace
-
-Result<VideoParameters> parse_av1_sequence(std::span<const std::uint8_t> payload) {
+Result<Sequence> read_sequence(std::span<const std::uint8_t> payload) {
   BitReader bits(payload);
-  VideoParameters video;
-  const std::uint32_t profile = bits.read(3);
+  Sequence sequence;
+  sequence.format.profile = bits.read(3);
   bits.read_flag();  // still_picture
   const bool is_reduced = bits.read_flag();
   if (is_reduced)
-    bits.skip(5);  // seq_level_idx[0]
+    sequence.format.level = bits.read(5);
   else
-    skip_operating_points(bits, video);
+    read_operating_points(bits, sequence);
   const int width_bits = static_cast<int>(bits.read(4)) + 1;
   const int height_bits = static_cast<int>(bits.read(4)) + 1;
   const std::int64_t width = std::int64_t{bits.read(width_bits)} + 1;
   const std::int64_t height = std::int64_t{bits.read(height_bits)} + 1;
   skip_tools(bits, is_reduced);
-  read_colour(bits, profile, video);
+  read_colour(bits, sequence);
   if (bits.has_overrun() || !is_sane_size(width, height))
     return Error{ErrorCode::kInvalidData, "av1: a sequence header that cannot be read"};
-  video.width = static_cast<int>(width);
-  video.height = static_cast<int>(height);
-  return video;
+  sequence.video.width = static_cast<int>(width);
+  sequence.video.height = static_cast<int>(height);
+  return sequence;
+}
+
+}  // namespace
+
+Result<VideoParameters> parse_av1_sequence(std::span<const std::uint8_t> payload) {
+  ASSIGN_OR_RETURN(Sequence sequence, read_sequence(payload));
+  return sequence.video;
+}
+
+Result<Av1Format> parse_av1_format(std::span<const std::uint8_t> payload) {
+  ASSIGN_OR_RETURN(Sequence sequence, read_sequence(payload));
+  return sequence.format;
 }
 
 }  // namespace millrace

@@ -10,7 +10,7 @@
 namespace millrace {
 
 /// A rendition's CMAF header. Another pointer than before means EXT-X-MAP anew, and comes only at
-/// a segment's first chunk, one that starts a discontinuity.
+/// a segment's first chunk: one that starts a discontinuity, or the first after a rest.
 struct InitSegment {
   Bytes bytes;         ///< ftyp + moov.
   std::string codecs;  ///< RFC 6381, e.g. "avc1.64001f".

@@ -110,6 +110,7 @@ Result<VideoParameters> parse_h264_sequence(std::span<const std::uint8_t> nal_un
   if (bits.has_overrun() || !is_sane_size(width, height))
     return Error{ErrorCode::kInvalidData, "h264: a sequence parameter set that cannot be read"};
   video.width = static_cast<int>(width);
+  video.is_interlaced = !frames_only;
   video.height = static_cast<int>(height);
   if (has_vui) {
     VideoParameters with_vui = video;

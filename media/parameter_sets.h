@@ -20,4 +20,16 @@ Result<VideoParameters> parse_hevc_sequence(std::span<const std::uint8_t> nal_un
 /// The payload of a sequence header OBU.
 Result<VideoParameters> parse_av1_sequence(std::span<const std::uint8_t> payload);
 
+/// What av1C repeats of a sequence header.
+struct Av1Format {
+  std::uint32_t profile = 0;
+  std::uint32_t level = 0;  ///< seq_level_idx[0]
+  std::uint32_t tier = 0;
+  bool is_high_bit_depth = false;
+  bool is_monochrome = false;
+  std::uint32_t chroma_position = 0;  ///< chroma_sample_position, of 4:2:0.
+};
+/// The payload of a sequence header OBU.
+Result<Av1Format> parse_av1_format(std::span<const std::uint8_t> payload);
+
 }  // namespace millrace

@@ -2,6 +2,7 @@
 // What a track is: never edited; a new pointer is the configuration change, in order.
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "base/bytes.h"
 #include "media/media_time.h"
@@ -9,7 +10,8 @@
 namespace millrace {
 
 enum class MediaKind { kVideo, kAudio };
-enum class Codec { kH264, kHevc, kAv1, kAac };
+/// What comes in; of sound only AAC goes out (design.md §3).
+enum class Codec { kH264, kHevc, kAv1, kAac, kOpus, kMp2, kMp3, kAc3 };
 
 constexpr const char* to_string(Codec codec) {
   switch (codec) {
@@ -21,6 +23,14 @@ constexpr const char* to_string(Codec codec) {
       return "av1";
     case Codec::kAac:
       return "aac";
+    case Codec::kOpus:
+      return "opus";
+    case Codec::kMp2:
+      return "mp2";
+    case Codec::kMp3:
+      return "mp3";
+    case Codec::kAc3:
+      return "ac3";
   }
   return "unknown";
 }
@@ -44,6 +54,7 @@ struct VideoParameters {
   MediaTime longest_frame{};
   Colour colour;
   int bit_depth = 8;
+  bool is_interlaced = false;  ///< Pictures may be coded as fields.
   friend bool operator==(const VideoParameters&, const VideoParameters&) = default;
 };
 
@@ -57,7 +68,12 @@ struct AudioParameters {
 struct TrackInfo {
   MediaKind kind = MediaKind::kVideo;
   Codec codec = Codec::kH264;
-  /// The body of avcC, hvcC or av1C, or the AudioSpecificConfig.
+  /// Among the source's tracks of its kind; 0 is the one that is played, the others are alternate
+  /// sound, or ready-made rungs.
+  int index = 0;
+  std::string language;  ///< ISO 639-2 ("fra"), of sound; empty: not said.
+  /// The body of avcC, hvcC or av1C, the AudioSpecificConfig, or of Opus the body of dOps (Opus in
+  /// ISOBMFF 4.3.2). MP2, MP3 and AC-3 have none.
   Bytes codec_configuration;
   VideoParameters video;
   AudioParameters audio;

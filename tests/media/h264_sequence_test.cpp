@@ -57,6 +57,17 @@ TEST_CASE("a scaling list's step of any size is followed modulo 256", "[h264]") 
   CHECK(video.value().height == 192);
 }
 
+TEST_CASE("a sequence whose pictures may be fields is interlaced", "[h264]") {
+  constexpr std::uint8_t kInterlaced[] = {0x67, 0x64, 0x00, 0x28, 0xac, 0xd9, 0x40, 0x78, 0x04,
+                                          0x4f, 0xde, 0x02, 0x20, 0x00, 0x00, 0x03, 0x00, 0x20,
+                                          0x00, 0x00, 0x06, 0x43, 0xe2, 0xc5, 0xb2, 0xc0};
+  const auto video = parse_h264_sequence(kInterlaced);
+  REQUIRE(video.has_value());
+  CHECK(video.value().is_interlaced);
+  CHECK(video.value().height == 1080);
+  CHECK_FALSE(parse_h264_sequence(kHigh).value().is_interlaced);
+}
+
 TEST_CASE("noise is refused", "[h264]") {
   CHECK_FALSE(parse_h264_sequence(std::vector<std::uint8_t>(40, 0x00)).has_value());
   CHECK_FALSE(parse_h264_sequence({}).has_value());
