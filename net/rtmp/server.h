@@ -15,12 +15,14 @@
 #include "base/result.h"
 #include "net/event_loop.h"
 #include "net/rtmp/server_session.h"
+#include "net/tls_context.h"
 
 namespace millrace::net::rtmp {
 
 struct ServerOptions {
   std::vector<std::string> listen;  ///< "ADDRESS:PORT", IPv6 in brackets; port 0: any free one.
   std::string config_key = "rtmp.listen";  ///< Named by the error for a port that is taken.
+  TlsContext* tls = nullptr;               ///< RTMPS: outlives the server. Null: plain RTMP.
   std::size_t max_connections = 4'000;     ///< In all; past it a new one is closed at once.
   std::size_t max_connections_per_address = 1'000;
   std::size_t max_message_bytes = 8 * 1024 * 1024;  ///< Past it the connection ends.

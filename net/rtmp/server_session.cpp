@@ -165,9 +165,25 @@ Status ServerSession::on_connect(double transaction, const AmfValue& command) {
   window.push_back(2);  // 5.4.5: dynamic.
   send(MessageType::kSetPeerBandwidth, window);
   writer_.set_chunk_size(kOutgoingChunkSize, output_);
+  AmfObject properties{{"fmsVer", "FMS/3,5,7,7009"}, {"capabilities", 31.0}, {"mode", 1.0}};
+  // Enhanced RTMP v2, "Enhancing NetConnection connect Command": to those who ask.
+  const bool is_enhanced = command.find("capsEx") != nullptr ||
+                           command.find("fourCcList") != nullptr ||
+                           command.find("videoFourCcInfoMap") != nullptr;
+  if (is_enhanced) {
+    constexpr double kCanDecode = 1;
+    constexpr double kMultitrackAndModEx = 2 + 4;
+    properties.push_back({"capsEx", kMultitrackAndModEx});
+    properties.push_back(
+        {"videoFourCcInfoMap",
+         AmfObject{{"avc1", kCanDecode}, {"hvc1", kCanDecode}, {"av01", kCanDecode}}});
+    properties.push_back({"audioFourCcInfoMap", AmfObject{{"mp4a", kCanDecode},
+                                                          {"Opus", kCanDecode},
+                                                          {"ac-3", kCanDecode},
+                                                          {".mp3", kCanDecode}}});
+  }
   // Object encoding 0 whatever was asked for: only AMF0 is spoken here.
-  send_command(0, {"_result", transaction,
-                   AmfObject{{"fmsVer", "FMS/3,5,7,7009"}, {"capabilities", 31.0}, {"mode", 1.0}},
+  send_command(0, {"_result", transaction, std::move(properties),
                    AmfObject{{"level", "status"},
                              {"code", "NetConnection.Connect.Success"},
                              {"description", "Connection succeeded."},

@@ -30,6 +30,7 @@ TcpConnection::TcpConnection(ServerLoop& loop, int descriptor, Protocol protocol
       unpublished_since_(accepted_at_),
       received_at_(accepted_at_),
       received_bytes_(context_->received_bytes) {
+  transport_.emplace(context_->options.tls, descriptor);
   adopt(descriptor);
   events_ = context_->handler(*this);
 }
@@ -104,6 +105,13 @@ void TcpConnection::arrive(const std::function<void()>& then) {
 void TcpConnection::wait_readable() {
   if (is_waiting_readable_ || !socket_) return;
   is_waiting_readable_ = true;
+  if (transport_->has_more()) {
+    loop().post([weak = weak_from_this(), generation = generation_] {
+      const auto self = weak.lock();
+      if (self && self->generation_ == generation) self->on_readable();
+    });
+    return;
+  }
   socket_->async_wait(
       Protocol::socket::wait_read,
       [weak = weak_from_this(), generation = generation_](const boost::system::error_code&) {
@@ -118,18 +126,29 @@ void TcpConnection::on_readable() {
   is_waiting_readable_ = false;
   if (phase_ == Phase::kEnding || phase_ == Phase::kClosed) return;
   // One read per wake-up: what is left wakes it up again, and other connections have their turn.
-  boost::system::error_code error;
   const auto scratch = loop_->scratch();
-  const auto count = socket_->read_some(boost::asio::buffer(scratch.data(), scratch.size()), error);
-  if (error == boost::asio::error::would_block || error == boost::asio::error::interrupted) {
+  const auto read = transport_->read(*socket_, scratch);
+  if (read.failure) {
+    on_failure(*read.failure);
+  } else if (read.wants_write) {
+    reads_when_writable_ = true;
+    wait_writable();
+  } else if (read.error == boost::asio::error::would_block ||
+             read.error == boost::asio::error::interrupted) {
     wait_readable();
-  } else if (error) {
-    on_peer_closed(error);
+  } else if (read.error) {
+    on_peer_closed(read.error);
   } else if (phase_ == Phase::kLingering) {
     wait_readable();
   } else {
-    on_received(scratch.first(count));
+    on_received(scratch.first(read.count));
   }
+}
+
+void TcpConnection::on_failure(const Error& failure) {
+  if (is_open()) report(failure);
+  if (phase_ == Phase::kEnding) report_ending();
+  close();
 }
 
 void TcpConnection::on_received(std::span<const std::uint8_t> bytes) {
@@ -265,6 +284,7 @@ void TcpConnection::close() {
   phase_ = Phase::kClosed;
   ++generation_;
   timer_.reset();
+  transport_.reset();
   socket_.reset();
   context_->limits.remove(address_);
   loop_->remove(*this);
@@ -274,10 +294,13 @@ void TcpConnection::flush() {
   if (!socket_) return;
   auto& output = session_.output();
   while (sent_ < output.size()) {
-    boost::system::error_code error;
-    sent_ += socket_->write_some(boost::asio::buffer(output.data() + sent_, output.size() - sent_),
-                                 error);
-    if (error == boost::asio::error::would_block) {
+    const auto written = transport_->write(*socket_, std::span(output).subspan(sent_));
+    sent_ += written.count;
+    if (written.failure) {
+      on_failure(*written.failure);
+      return;
+    }
+    if (written.error == boost::asio::error::would_block) {
       if (output.size() - sent_ > context_->options.max_output_bytes) {
         report(Error{ErrorCode::kLimitExceeded, "the peer does not read our answers"});
         close();
@@ -286,16 +309,15 @@ void TcpConnection::flush() {
       }
       return;
     }
-    if (error) {
-      on_peer_closed(error);
+    if (written.error) {
+      on_peer_closed(written.error);
       return;
     }
   }
   output.clear();
   sent_ = 0;
   if (phase_ == Phase::kEnding && is_reported_) {
-    boost::system::error_code error;
-    socket_->shutdown(Protocol::socket::shutdown_send, error);
+    transport_->end_sending(*socket_);
     phase_ = Phase::kLingering;
     wait_readable();
   }
@@ -311,6 +333,7 @@ void TcpConnection::wait_writable() {
         if (!self || self->generation_ != generation) return;
         self->is_waiting_writable_ = false;
         self->flush();
+        if (std::exchange(self->reads_when_writable_, false)) self->on_readable();
       });
 }
 

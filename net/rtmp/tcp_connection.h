@@ -10,6 +10,7 @@
 
 #include "base/thread_checker.h"
 #include "net/rtmp/server_loop.h"
+#include "net/rtmp/transport.h"
 
 namespace millrace::net::rtmp {
 
@@ -52,6 +53,7 @@ class TcpConnection final : public Connection,
   void wait_readable();
   void on_readable();
   void on_received(std::span<const std::uint8_t> bytes);
+  void on_failure(const Error& failure);
   void on_peer_closed(const boost::system::error_code& error);
   void after_input(const Status& status);
   void flush();
@@ -73,6 +75,7 @@ class TcpConnection final : public Connection,
   std::string address_;
   std::string remote_address_;
   std::optional<Protocol::socket> socket_;
+  std::optional<Transport> transport_;  // As long as the socket, which may move to another loop.
   int moving_descriptor_ = -1;
   // Completions that were queued before a move or close find another number here.
   std::uint64_t generation_ = 0;
@@ -81,6 +84,7 @@ class TcpConnection final : public Connection,
   std::size_t sent_ = 0;  // Of session_.output().
   bool is_waiting_readable_ = false;
   bool is_waiting_writable_ = false;
+  bool reads_when_writable_ = false;  // TLS has something to say first.
   bool has_received_ = false;
   bool is_receiving_ = false;  // Inside the session, which must not move away meanwhile.
   bool is_reported_ = false;

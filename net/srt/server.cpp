@@ -1,13 +1,10 @@
 #include "net/srt/server.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <srt/srt.h>
 
 #include <array>
 #include <atomic>
-#include <charconv>
 #include <map>
 #include <optional>
 #include <thread>
@@ -16,6 +13,8 @@
 #include "base/log.h"
 #include "base/mutex.h"
 #include "net/srt/refusal_log.h"
+#include "net/srt/round_trips.h"
+#include "net/srt/socket.h"
 #include "net/srt/statistics.h"
 
 namespace millrace::net::srt {
@@ -26,85 +25,28 @@ using namespace std::chrono_literals;
 // How long a stop, a takeover or an admission that came late may wait for the thread.
 constexpr auto kSweep = 50ms;
 constexpr auto kSample = 1s;
+// An end that comes so much earlier than peer_timeout's, after the last media, is the caller's own.
+constexpr auto kGoodbye = 1500ms;
 // From the handshake to accept(), or to a late reply of the gate.
 constexpr auto kDecisionTimeout = 10s;
+// From the hook to the handshake's end, which is the same call of libsrt's.
+constexpr auto kHandshakeEnd = 200ms;
 constexpr int kBacklog = 1'024;
-constexpr int kReadable = static_cast<int>(SRT_EPOLL_IN) | static_cast<int>(SRT_EPOLL_ERR);
-// The largest message of SRT's live mode has 1456 bytes.
-constexpr std::size_t kMaxMessageBytes = 1'500;
-// Between two looks at the other connections.
-constexpr int kMessagesAtOnce = 256;
+// libsrt begins with a round trip of 100 ms and comes near the real one with each acknowledgement.
+constexpr auto kBelievable = 3s;
+// A round trip of seconds is a queue, not a network that more latency would help.
+constexpr std::chrono::milliseconds kLongestLatency{5'000};
 
-struct SocketAddress {
-  sockaddr_storage storage{};
-  int length = 0;
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-/// "ADDRESS:PORT", checked with the configuration.
-std::optional<SocketAddress> to_socket_address(const std::string& text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string::npos) return std::nullopt;
-  std::uint16_t port = 0;
-  std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
-  std::string host = text.substr(0, colon);
-  SocketAddress address;
-  if (host.starts_with('[') && host.ends_with(']')) {
-    host = host.substr(1, host.size() - 2);
-    auto* const v6 = reinterpret_cast<sockaddr_in6*>(&address.storage);
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(port);
-    address.length = sizeof(*v6);
-    if (inet_pton(AF_INET6, host.c_str(), &v6->sin6_addr) != 1) return std::nullopt;
-    return address;
-  }
-  auto* const v4 = reinterpret_cast<sockaddr_in*>(&address.storage);
-  v4->sin_family = AF_INET;
-  v4->sin_port = htons(port);
-  address.length = sizeof(*v4);
-  if (inet_pton(AF_INET, host.c_str(), &v4->sin_addr) != 1) return std::nullopt;
-  return address;
+std::chrono::milliseconds latency_of(SRTSOCKET socket) {
+  std::int32_t latency = 0;
+  int size = sizeof(latency);
+  srt_getsockflag(socket, SRTO_RCVLATENCY, &latency, &size);
+  return std::chrono::milliseconds(latency);
 }
 
-std::string host_of(const sockaddr& address) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (address.sa_family == AF_INET6) {
-    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
-    inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
-    return "[" + std::string(text.data()) + "]";
-  }
-  const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
-  inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
-  return text.data();
-}
-
-std::string to_text(const sockaddr& address) {
-  const auto port = address.sa_family == AF_INET6
-                        ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
-                        : reinterpret_cast<const sockaddr_in&>(address).sin_port;
-  return fmt::format("{}:{}", host_of(address), ntohs(port));
-}
-
-Error srt_error(std::string_view what) {
-  return {ErrorCode::kSystem, fmt::format("srt: {}: {}", what, srt_getlasterror_str())};
-}
-
-template <typename Option>
-bool set(SRTSOCKET socket, SRT_SOCKOPT name, const Option& value) {
-  return srt_setsockflag(socket, name, &value, sizeof(value)) != SRT_ERROR;
-}
-
-bool set_passphrase(SRTSOCKET socket, const std::string& passphrase) {
-  return srt_setsockflag(socket, SRTO_PASSPHRASE, passphrase.data(),
-                         static_cast<int>(passphrase.size())) != SRT_ERROR;
-}
-
-/// libsrt writes to stderr unless told otherwise.
-void log_libsrt(void* /*opaque*/, int /*level*/, const char* /*file*/, int /*line*/,
-                const char* /*area*/, const char* message) {
-  std::string_view text(message);
-  while (text.ends_with('\n')) text.remove_suffix(1);
-  log::debug("srt", "libsrt {}", text);
+bool is_gone(SRTSOCKET socket) {
+  const SRT_SOCKSTATUS state = srt_getsockstate(socket);
+  return state == SRTS_CLOSED || state == SRTS_NONEXIST;
 }
 
 class LibsrtServer final : public Server {
@@ -125,6 +67,7 @@ class LibsrtServer final : public Server {
   struct Decision {
     Mutex mutex;
     std::optional<Verdict> verdict GUARDED_BY(mutex);
+    bool is_late GUARDED_BY(mutex) = false;  ///< It was not there in time for the handshake.
   };
   struct Pending {
     std::shared_ptr<Decision> decision;
@@ -141,13 +84,18 @@ class LibsrtServer final : public Server {
     TimePoint since;
     TimePoint heard_at;
     TimePoint sampled_at;
+    std::chrono::milliseconds latency{};  ///< As agreed on: media is heard of so late.
+    int key_length = 0;                   ///< That is asked for, in bytes.
   };
 
-  Status listen(const std::string& address);
+  Status listen(const Port& port);
+  bool is_encrypted_enough(SRTSOCKET socket, const Session& session) const;
   static int on_handshake(void* self, SRTSOCKET socket, int version, const sockaddr* peer,
                           const char* stream_id);
   int decide(SRTSOCKET socket, const sockaddr& peer, const char* stream_id);
+  void set_latency(SRTSOCKET socket, const std::string& host);
   int refuse(SRTSOCKET socket, const std::string& host, Refusal refusal, std::string_view why);
+  void note_refused(const std::string& host, const std::string& code, std::string_view why);
 
   void run();
   void accept(SRTSOCKET listener);
@@ -159,6 +107,8 @@ class LibsrtServer final : public Server {
   /// False: it is over.
   bool look_after(SRTSOCKET socket, Session& session, TimePoint now);
   void sweep();
+  /// Handshakes that came to nothing behind the hook.
+  void sweep_pending(TimePoint now);
   void release(const std::string& host) REQUIRES(mutex_);
 
   const ServerOptions options_;
@@ -169,7 +119,7 @@ class LibsrtServer final : public Server {
   RefusalLog refusals_;
 
   int epoll_ = -1;
-  std::vector<SRTSOCKET> listeners_;
+  std::map<SRTSOCKET, int> listeners_;  ///< With the key length that each asks for.
   std::vector<std::string> addresses_;
   std::map<SRTSOCKET, Session> sessions_;  ///< The thread's.
   std::thread thread_;
@@ -179,6 +129,7 @@ class LibsrtServer final : public Server {
   std::map<SRTSOCKET, Pending> pending_ GUARDED_BY(mutex_);
   std::map<std::string, std::size_t> by_host_ GUARDED_BY(mutex_);  ///< Pending ones and sessions.
   std::size_t count_ GUARDED_BY(mutex_) = 0;
+  RoundTrips round_trips_ GUARDED_BY(mutex_);
 };
 
 }  // namespace
@@ -198,8 +149,7 @@ LibsrtServer::LibsrtServer(ServerOptions options, Metrics& metrics, const Clock&
       clock_(clock),
       decide_(std::move(decide)),
       connections_(metrics.gauge("millrace_srt_connections", "Open SRT connections.")) {
-  srt_startup();
-  srt_setloghandler(nullptr, log_libsrt);
+  start_libsrt();
   epoll_ = srt_epoll_create();
 }
 
@@ -211,17 +161,20 @@ LibsrtServer::~LibsrtServer() {
 
 Status LibsrtServer::start() {
   if (epoll_ == SRT_ERROR) return srt_error("epoll");
-  for (const auto& address : options_.listen) RETURN_IF_ERROR(listen(address));
+  for (const Port& port : options_.listen) RETURN_IF_ERROR(listen(port));
   thread_ = std::thread([this] { run(); });
   return ok();
 }
 
-Status LibsrtServer::listen(const std::string& address) {
+Status LibsrtServer::listen(const Port& port) {
+  const std::string& address = port.address;
+  const Encryption& encryption =
+      port.encryption.passphrase.empty() ? options_.encryption : port.encryption;
   const auto parsed = to_socket_address(address);
   if (!parsed) return Error{ErrorCode::kInvalidData, "srt: " + address + " is not ADDRESS:PORT"};
   const SRTSOCKET socket = srt_create_socket();
   if (socket == SRT_INVALID_SOCK) return srt_error("socket");
-  listeners_.push_back(socket);
+  listeners_.emplace(socket, encryption.key_length);
   constexpr bool kNo = false;
   const int latency = static_cast<int>(options_.latency.count());
   const int idle = static_cast<int>(options_.peer_timeout.count());
@@ -230,7 +183,11 @@ Status LibsrtServer::listen(const std::string& address) {
                 set(socket, SRTO_PEERIDLETIMEO, idle);
   if (parsed->get()->sa_family == AF_INET6)
     is_set = is_set && set(socket, SRTO_IPV6ONLY, only_ipv6);
-  if (!options_.passphrase.empty()) is_set = is_set && set_passphrase(socket, options_.passphrase);
+  if (!encryption.passphrase.empty())
+    is_set = is_set && set_text(socket, SRTO_PASSPHRASE, encryption.passphrase);
+  // Told to callers, which take it.
+  if (encryption.key_length > 0)
+    is_set = is_set && set(socket, SRTO_PBKEYLEN, encryption.key_length);
   if (!is_set) return srt_error("options of " + address);
   if (srt_bind(socket, parsed->get(), parsed->length) == SRT_ERROR)
     return srt_error("cannot listen on " + address);
@@ -248,7 +205,7 @@ Status LibsrtServer::listen(const std::string& address) {
 void LibsrtServer::stop() {
   is_stopping_ = true;
   if (thread_.joinable()) thread_.join();
-  for (const SRTSOCKET socket : std::exchange(listeners_, {})) srt_close(socket);
+  for (const auto& [socket, key_length] : std::exchange(listeners_, {})) srt_close(socket);
 }
 
 // --- libsrt's thread ----------------------------------------------------------------------------
@@ -271,10 +228,11 @@ int LibsrtServer::decide(SRTSOCKET socket, const sockaddr& peer, const char* str
     is_full =
         count_ > options_.max_connections || by_host_[host] > options_.max_connections_per_address;
   }
+  set_latency(socket, host);
   std::optional<Verdict> verdict;
   if (is_full) {
     verdict = Verdict{.receiver = nullptr,
-                      .passphrase = {},
+                      .encryption = {},
                       .channel = {},
                       .refusal = Refusal::kOverload,
                       .why = "too many SRT connections"};
@@ -286,13 +244,14 @@ int LibsrtServer::decide(SRTSOCKET socket, const sockaddr& peer, const char* str
     // One that comes later is heard after the handshake.
     const MutexLock lock(decision->mutex);
     verdict = decision->verdict;
+    decision->is_late = !verdict;
   }
   if (!verdict) return 0;
   // The handshake then fails by itself where the caller's is another one, or none.
-  if (verdict->receiver && !verdict->passphrase.empty() &&
-      !set_passphrase(socket, verdict->passphrase))
+  const std::string& passphrase = verdict->encryption.passphrase;
+  if (verdict->receiver && !passphrase.empty() && !set_text(socket, SRTO_PASSPHRASE, passphrase))
     *verdict = {.receiver = nullptr,
-                .passphrase = {},
+                .encryption = {},
                 .channel = {},
                 .refusal = Refusal::kInternal,
                 .why = "the channel's passphrase cannot be set"};
@@ -305,19 +264,41 @@ int LibsrtServer::decide(SRTSOCKET socket, const sockaddr& peer, const char* str
   return refuse(socket, host, verdict->refusal, verdict->why);
 }
 
+/// The floor, or what the host's network needs as far as it is known. libsrt takes more where the
+/// caller asks for more.
+void LibsrtServer::set_latency(SRTSOCKET socket, const std::string& host) {
+  std::optional<std::chrono::microseconds> round_trip;
+  {
+    const MutexLock lock(mutex_);
+    round_trip = round_trips_.find(host, clock_.steady_now());
+  }
+  if (!round_trip || options_.latency_round_trips == 0) return;
+  const auto needed = std::chrono::ceil<std::chrono::milliseconds>(
+      *round_trip * static_cast<std::int64_t>(options_.latency_round_trips));
+  if (needed <= options_.latency) return;
+  const auto latency = static_cast<int>(std::min(needed, kLongestLatency).count());
+  if (!set(socket, SRTO_RCVLATENCY, latency))
+    log::warning("srt", "the latency stays at its least remote={} wanted={}ms", host, latency);
+}
+
 int LibsrtServer::refuse(SRTSOCKET socket, const std::string& host, Refusal refusal,
                          std::string_view why) {
   const int code = static_cast<int>(refusal);
   srt_setrejectreason(socket, code);
+  note_refused(host, std::to_string(code), why);
+  return -1;
+}
+
+void LibsrtServer::note_refused(const std::string& host, const std::string& code,
+                                std::string_view why) {
   metrics_
       .counter("millrace_srt_refused_total",
-               "SRT handshakes refused, by the code that callers get.",
-               {{"code", std::to_string(code)}})
+               "SRT handshakes refused, by the code that callers get; handshake: by libsrt itself.",
+               {{"code", code}})
       .increment();
   if (const auto count = refusals_.note(host, clock_.steady_now()))
     log::warning("srt", "refused remote={} code={} reason=\"{}\" times={}", host, code, why,
                  *count);
-  return -1;
 }
 
 // --- Our thread ---------------------------------------------------------------------------------
@@ -355,6 +336,7 @@ void LibsrtServer::accept(SRTSOCKET listener) {
   Session session;
   session.remote_address = to_text(reinterpret_cast<const sockaddr&>(peer));
   session.since = session.heard_at = clock_.steady_now();
+  session.key_length = listeners_.at(listener);
   {
     const MutexLock lock(mutex_);
     const auto pending = pending_.find(socket);
@@ -374,9 +356,11 @@ void LibsrtServer::accept(SRTSOCKET listener) {
 
 bool LibsrtServer::admit(SRTSOCKET socket, Session& session) {
   std::optional<Verdict> verdict;
+  bool is_late = false;
   {
     const MutexLock lock(session.decision->mutex);
     verdict = session.decision->verdict;
+    is_late = session.decision->is_late;
   }
   const TimePoint now = clock_.steady_now();
   if (!verdict && now - session.since <= kDecisionTimeout) return true;
@@ -387,36 +371,59 @@ bool LibsrtServer::admit(SRTSOCKET socket, Session& session) {
                   : Error{ErrorCode::kTimedOut, "nobody said whether it may publish"});
     return false;
   }
+  // The handshake is over: a passphrase of the channel's own was not asked for in it. The caller
+  // that comes again is checked, since its key is known by then.
+  const Encryption& encryption = verdict->encryption;
+  if (is_late && !encryption.passphrase.empty()) {
+    close(socket, session,
+          {ErrorCode::kDenied,
+           "its channel has a passphrase of its own, which was not known in time"});
+    return false;
+  }
+  if (!encryption.passphrase.empty()) session.key_length = encryption.key_length;
+  if (!is_encrypted_enough(socket, session)) {
+    close(socket, session,
+          {ErrorCode::kDenied,
+           fmt::format("it encrypts with a key of less than {} bits", session.key_length * 8)});
+    return false;
+  }
   session.receiver = verdict->receiver;
-  session.statistics = std::make_unique<Statistics>(verdict->channel, metrics_);
+  session.statistics =
+      std::make_unique<Statistics>(Labels{{"channel", verdict->channel}}, metrics_);
   session.heard_at = session.sampled_at = now;
+  session.latency = latency_of(socket);
   session.receiver->start();
   connections_.add(1);
   srt_epoll_add_usock(epoll_, socket, &kReadable);
   return true;
 }
 
+/// The caller chooses the key's length, in a handshake that cannot be refused for it.
+bool LibsrtServer::is_encrypted_enough(SRTSOCKET socket, const Session& session) const {
+  int length = 0;
+  int size = sizeof(length);
+  if (session.key_length == 0) return true;
+  return srt_getsockflag(socket, SRTO_PBKEYLEN, &length, &size) == 0 &&
+         length >= session.key_length;
+}
+
 bool LibsrtServer::read(SRTSOCKET socket, Session& session) {
-  std::array<std::uint8_t, kMaxMessageBytes> message;
   const TimePoint now = clock_.steady_now();
-  for (int i = 0; i < kMessagesAtOnce; ++i) {
-    const int size = srt_recvmsg(socket, reinterpret_cast<char*>(message.data()),
-                                 static_cast<int>(message.size()));
-    if (size == SRT_ERROR) {
-      if (srt_getlasterror(nullptr) == SRT_EASYNCRCV) break;
-      session.receiver->flush();
-      close(socket, session, {ErrorCode::kClosed, srt_getlasterror_str()});
-      return false;
-    }
-    session.heard_at = now;
-    if (!session.receiver->receive(std::span(message).first(static_cast<std::size_t>(size)), now)) {
-      metrics_.count_error("srt", ErrorCode::kLimitExceeded);
-      close(socket, session, {ErrorCode::kLimitExceeded, "the channel's loop does not keep up"});
-      return false;
-    }
+  const ReadResult read = read_messages(socket, *session.receiver, now);
+  if (read.has_read) session.heard_at = now;
+  if (!read.over) return true;
+  if (read.over->code == ErrorCode::kLimitExceeded) {
+    metrics_.count_error("srt", ErrorCode::kLimitExceeded);
+    close(socket, session, *read.over);
+    return false;
   }
-  session.receiver->flush();
-  return true;
+  // libsrt says the same of both. One that has said goodbye was heard a moment ago.
+  const bool has_vanished =
+      now - session.heard_at > options_.peer_timeout - kGoodbye - session.latency;
+  close(socket, session,
+        has_vanished ? Error{ErrorCode::kTimedOut, "the caller has vanished"}
+                     : Error{ErrorCode::kClosed, "the caller has ended the connection"});
+  return false;
 }
 
 void LibsrtServer::close(SRTSOCKET socket, Session& session, const Error& why) {
@@ -449,7 +456,11 @@ bool LibsrtServer::look_after(SRTSOCKET socket, Session& session, TimePoint now)
   }
   if (now - session.sampled_at >= kSample) {
     session.sampled_at = now;
-    session.statistics->sample(socket);
+    const auto round_trip = session.statistics->sample(socket);
+    if (round_trip && now - session.since > kBelievable) {
+      const MutexLock lock(mutex_);
+      round_trips_.remember(session.host, *round_trip, now);
+    }
   }
   return true;
 }
@@ -459,16 +470,28 @@ void LibsrtServer::sweep() {
   for (auto entry = sessions_.begin(); entry != sessions_.end();)
     entry =
         look_after(entry->first, entry->second, now) ? std::next(entry) : sessions_.erase(entry);
-  const MutexLock lock(mutex_);
-  // Handshakes that failed behind the hook (a wrong passphrase) or were never finished.
-  for (auto entry = pending_.begin(); entry != pending_.end();) {
-    if (now - entry->second.since <= kDecisionTimeout) {
-      ++entry;
-      continue;
+  sweep_pending(now);
+}
+
+void LibsrtServer::sweep_pending(TimePoint now) {
+  std::vector<std::string> failed;
+  {
+    const MutexLock lock(mutex_);
+    for (auto entry = pending_.begin(); entry != pending_.end();) {
+      // libsrt ends the handshake within the call that asked the hook, and closes what came of it
+      // where the passphrases differ; it tells that to the caller alone.
+      const bool has_failed = now - entry->second.since > kHandshakeEnd && is_gone(entry->first);
+      if (!has_failed && now - entry->second.since <= kDecisionTimeout) {
+        ++entry;
+        continue;
+      }
+      if (has_failed) failed.push_back(entry->second.host);
+      release(entry->second.host);
+      entry = pending_.erase(entry);
     }
-    release(entry->second.host);
-    entry = pending_.erase(entry);
   }
+  for (const std::string& host : failed)
+    note_refused(host, "handshake", "the passphrase is missing, or another one");
 }
 
 void LibsrtServer::release(const std::string& host) {

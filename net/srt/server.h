@@ -6,45 +6,40 @@
 // their time (TSBPD). Its accept hook runs on the former, where nothing may block.
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/result.h"
+#include "net/srt/receiver.h"
 
 namespace millrace::net::srt {
 
+/// What callers must encrypt with.
+struct Encryption {
+  std::string passphrase;  ///< 10 to 79 bytes; empty: none is asked for. A secret.
+  int key_length = 0;      ///< At least so many bytes: 16, 24 or 32; 0: any.
+};
+
+struct Port {
+  std::string address;    ///< "ADDRESS:PORT"
+  Encryption encryption;  ///< Where it has a passphrase: in the place of the server's.
+};
+
 struct ServerOptions {
-  std::vector<std::string> listen;  ///< "ADDRESS:PORT"; libsrt receives each port on one thread.
+  std::vector<Port> listen;  ///< libsrt receives each on one thread.
   std::chrono::milliseconds latency{120};
-  std::string passphrase;  ///< 10 to 79 bytes; empty: callers need none. A secret.
+  /// The latency is at least so many round trips, where the caller's host is known from an earlier
+  /// connection; 0: it is not looked at.
+  std::size_t latency_round_trips = 4;
+  Encryption encryption;
   std::size_t max_connections = 1'000;
   std::size_t max_connections_per_address = 100;
   std::chrono::milliseconds peer_timeout{5'000};   ///< Without a sign of life of the caller.
   std::chrono::milliseconds idle_timeout{30'000};  ///< A caller that sends no message.
-};
-
-/// Who takes a connection's messages. On the server's thread, but for what says otherwise.
-class Receiver {
- public:
-  using TimePoint = std::chrono::steady_clock::time_point;
-
-  virtual ~Receiver() = default;
-  /// The handshake is over; messages follow.
-  virtual void start() = 0;
-  /// One message. False: it is too much, and the connection is closed.
-  virtual bool receive(std::span<const std::uint8_t> message, TimePoint at) = 0;
-  /// Once after some calls of receive().
-  virtual void flush() = 0;
-  /// The connection is no more. Nothing follows.
-  virtual void lost(Error why) = 0;
-  /// Asked some twenty times a second; true closes the connection. Any thread.
-  virtual bool wants_close() const = 0;
 };
 
 /// Codes of the access-control guideline (AccessControl.md), which callers show.
@@ -60,7 +55,7 @@ enum class Refusal {
 /// What is to become of a handshake.
 struct Verdict {
   std::shared_ptr<Receiver> receiver;  ///< Null: refused.
-  std::string passphrase;              ///< Empty: the server's. A secret.
+  Encryption encryption;               ///< As Port's.
   std::string channel;                 ///< For metrics.
   Refusal refusal = Refusal::kUnauthorized;
   std::string why;  ///< For the log.

@@ -1,8 +1,9 @@
 #pragma once
-// What libsrt measures of one connection, as metrics of its channel. The server's thread.
+// What libsrt measures of one connection, as metrics of its channel. The thread that reads.
 #include <srt/srt.h>
 
-#include <string>
+#include <chrono>
+#include <optional>
 
 #include "base/metrics.h"
 
@@ -10,10 +11,13 @@ namespace millrace::net::srt {
 
 class Statistics {
  public:
-  Statistics(const std::string& channel, Metrics& metrics);
+  /// `labels`: channel, and source where it is one that we call.
+  Statistics(const Labels& labels, Metrics& metrics);
 
   /// Asks libsrt, and counts what has come since the last time. Once a second.
-  void sample(SRTSOCKET socket);
+  /// Gives the round trip, in which libsrt believes after some seconds; nothing without a
+  /// connection.
+  std::optional<std::chrono::microseconds> sample(SRTSOCKET socket);
   /// The connection is over: what it is has no value any more.
   void clear();
 

@@ -7,10 +7,12 @@
 #include <netinet/in.h>
 #include <srt/srt.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 using namespace millrace;
@@ -76,7 +78,8 @@ class Recorder final : public Receiver {
 class Caller {
  public:
   Caller(const std::string& address, const std::string& stream_id,
-         const std::string& passphrase = {}) {
+         const std::string& passphrase = {}, int key_length = 0) {
+    if (key_length > 0) srt_setsockflag(socket_, SRTO_PBKEYLEN, &key_length, sizeof(key_length));
     srt_setsockflag(socket_, SRTO_STREAMID, stream_id.data(), static_cast<int>(stream_id.size()));
     if (!passphrase.empty())
       srt_setsockflag(socket_, SRTO_PASSPHRASE, passphrase.data(),
@@ -109,12 +112,13 @@ struct Fixture {
   SystemClock clock;
   std::shared_ptr<Recorder> recorder = std::make_shared<Recorder>();
   std::string passphrase;
+  int key_length = 0;
   std::function<void(Verdict)> late;  ///< Of the stream id "later".
   std::mutex mutex;
   std::unique_ptr<Server> server;
 
   explicit Fixture(ServerOptions options = {}) {
-    options.listen = {"127.0.0.1:0"};
+    if (options.listen.empty()) options.listen = {{.address = "127.0.0.1:0", .encryption = {}}};
     auto created =
         create_server(options, metrics, clock, [this](const Handshake& handshake, auto reply) {
           if (handshake.stream_id == "later") {
@@ -128,11 +132,14 @@ struct Fixture {
     server = std::move(created).value();
   }
   Verdict accepted() const {
-    return {.receiver = recorder, .passphrase = passphrase, .channel = "shop", .why = {}};
+    return {.receiver = recorder,
+            .encryption = {.passphrase = passphrase, .key_length = key_length},
+            .channel = "shop",
+            .why = {}};
   }
   static Verdict refused() {
     return {.receiver = nullptr,
-            .passphrase = {},
+            .encryption = {},
             .channel = {},
             .refusal = Refusal::kUnauthorized,
             .why = "no channel has this key"};
@@ -145,6 +152,15 @@ struct Fixture {
     }
     REQUIRE(reply);
     reply(std::move(verdict));
+  }
+  /// The server's thread counts some things when it sweeps.
+  bool wait_metric(const std::string& line) {
+    const auto until = std::chrono::steady_clock::now() + 10s;
+    while (metrics.text().find(line) == std::string::npos) {
+      if (std::chrono::steady_clock::now() > until) return false;
+      std::this_thread::yield();
+    }
+    return true;
   }
   std::string address() const { return server->addresses().front(); }
 };
@@ -188,11 +204,61 @@ TEST_CASE("a verdict may come after the SRT handshake", "[srt]") {
     CHECK(f.recorder->wait_messages(1));
     CHECK(f.recorder->messages() == std::vector<std::string>{"early"});
   }
+  SECTION("with a passphrase, which the handshake did not ask for: the connection ends") {
+    f.passphrase = "correct-horse";
+    f.reply_late(f.accepted());
+    f.passphrase.clear();
+    Caller other(f.address(), "key");
+    REQUIRE(f.recorder->wait_started());
+    CHECK(f.recorder->messages().empty());
+  }
   SECTION("refused: the connection ends, nobody hears of it") {
     f.reply_late(Fixture::refused());
     Caller other(f.address(), "key");
     REQUIRE(f.recorder->wait_started());
     CHECK(f.recorder->messages().empty());
+  }
+}
+
+TEST_CASE("each SRT port can ask for a passphrase of its own", "[srt]") {
+  ServerOptions options;
+  options.encryption.passphrase = "of-the-server";
+  options.listen = {{.address = "127.0.0.1:0", .encryption = {}},
+                    {.address = "127.0.0.1:0", .encryption = {.passphrase = "of-the-port"}}};
+  Fixture f(options);
+  const auto addresses = f.server->addresses();
+  CHECK(Caller(addresses[0], "key", "of-the-server").is_connected);
+  CHECK_FALSE(Caller(addresses[0], "key", "of-the-port").is_connected);
+  CHECK(Caller(addresses[1], "key", "of-the-port").is_connected);
+  CHECK_FALSE(Caller(addresses[1], "key", "of-the-server").is_connected);
+}
+
+TEST_CASE("SRT callers take the key length that the port asks for", "[srt]") {
+  ServerOptions options;
+  options.encryption = {.passphrase = "of-the-server", .key_length = 24};
+  Fixture f(options);
+  Caller caller(f.address(), "key", "of-the-server", GENERATE(0, 16, 32));
+  CHECK(caller.is_connected);
+  caller.send("media");
+  CHECK(f.recorder->wait_messages(1));
+}
+
+TEST_CASE("an SRT caller whose key is shorter than its channel asks for is closed", "[srt]") {
+  Fixture f;
+  f.passphrase = "of-the-channel";
+  f.key_length = 24;
+  const int length = GENERATE(0, 16, 24, 32);
+  CAPTURE(length);
+  Caller caller(f.address(), "key", f.passphrase, length);
+  REQUIRE(caller.is_connected);
+  caller.send("media");
+  if (length < 24) {  // What the caller sent is never heard of, what comes next is.
+    Caller other(f.address(), "key", f.passphrase, 32);
+    other.send("other");
+    REQUIRE(f.recorder->wait_messages(1));
+    CHECK(f.recorder->messages() == std::vector<std::string>{"other"});
+  } else {
+    CHECK(f.recorder->wait_messages(1));
   }
 }
 
@@ -206,12 +272,13 @@ TEST_CASE("a verdict's passphrase must be the SRT caller's", "[srt]") {
   CHECK(wrong.refusal == SRT_REJ_BADSECRET);
   const Caller right(f.address(), "key", "correct-horse");
   CHECK(right.is_connected);
+  CHECK(f.wait_metric("millrace_srt_refused_total{code=\"handshake\"} 2"));
 }
 
 TEST_CASE("past its limits the SRT server refuses", "[srt]") {
   Fixture f(
-      GENERATE(ServerOptions{.listen = {}, .passphrase = {}, .max_connections = 1},
-               ServerOptions{.listen = {}, .passphrase = {}, .max_connections_per_address = 1}));
+      GENERATE(ServerOptions{.listen = {}, .encryption = {}, .max_connections = 1},
+               ServerOptions{.listen = {}, .encryption = {}, .max_connections_per_address = 1}));
   const Caller first(f.address(), "key");
   REQUIRE(first.is_connected);
   const Caller second(f.address(), "key");
@@ -234,7 +301,7 @@ TEST_CASE("an SRT receiver ends its connection", "[srt]") {
 }
 
 TEST_CASE("an SRT caller that sends nothing is cut", "[srt]") {
-  Fixture f(ServerOptions{.listen = {}, .passphrase = {}, .idle_timeout = 200ms});
+  Fixture f(ServerOptions{.listen = {}, .encryption = {}, .idle_timeout = 200ms});
   const Caller caller(f.address(), "key");
   const auto lost = f.recorder->wait_lost();
   REQUIRE(lost);
@@ -254,8 +321,8 @@ TEST_CASE("an SRT server that stops ends what it has", "[srt]") {
 TEST_CASE("an SRT port that cannot be had is said with its address", "[srt]") {
   Metrics metrics;
   const SystemClock clock;
-  const auto none = create_server({.listen = {"192.0.2.1:9"}, .passphrase = {}}, metrics, clock,
-                                  [](const Handshake&, auto) {});
+  const auto none = create_server({.listen = {{"192.0.2.1:9", {}}}, .encryption = {}}, metrics,
+                                  clock, [](const Handshake&, auto) {});
   REQUIRE_FALSE(none.has_value());
   CHECK(none.error().message.find("192.0.2.1:9") != std::string::npos);
 }
