@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "ingest/rtmp/nal_units.h"
 #include "media/codec_configuration.h"
 
 namespace millrace::ingest {
@@ -33,8 +34,18 @@ Result<TrackInfo> read_track(const GstStructure* structure) {
   const std::string_view name = gst_structure_get_name(structure);
   ASSIGN_OR_RETURN(Bytes configuration, codec_data(structure));
   if (name == "video/x-h264") return parse_avc_configuration(std::move(configuration));
+  if (name == "video/x-h265") return parse_hevc_configuration(std::move(configuration));
+  if (name == "video/x-av1") return parse_av1_configuration(std::move(configuration));
   if (name == "audio/mpeg") return parse_aac_configuration(std::move(configuration));
   return Error{ErrorCode::kUnsupported, "gst: cannot take " + std::string(name)};
+}
+
+/// By the bits where they say it: parsers take any picture of I slices for a key frame.
+Result<bool> is_key_frame(GstBuffer* buffer, const SourcePacket& packet) {
+  const bool is_marked = !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT);
+  const Codec codec = packet.track->codec;
+  if (codec != Codec::kH264 && codec != Codec::kHevc) return is_marked;
+  return is_random_access_picture(codec, packet.payload);
 }
 
 }  // namespace
@@ -68,11 +79,11 @@ Result<std::optional<SourcePacket>> SampleReader::read(
   packet.track = track_;
   packet.dts = dts ? *dts : *pts;
   packet.pts = pts ? *pts : *dts;
-  packet.is_key_frame = !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT);
   packet.received_at = received_at;
   MutableBytes payload(gst_buffer_get_size(buffer));
   gst_buffer_extract(buffer, 0, payload.data(), payload.size());
   packet.payload = Bytes(std::move(payload));
+  ASSIGN_OR_RETURN(packet.is_key_frame, is_key_frame(buffer, packet));
   return std::optional(std::move(packet));
 }
 

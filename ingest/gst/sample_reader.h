@@ -22,7 +22,8 @@ class SampleReader {
   SampleReader& operator=(const SampleReader&) = delete;
 
   /// `sample` stays the caller's; its payload is copied. Nothing for a buffer without media.
-  /// kUnsupported: caps other than H.264 (avc) or raw AAC; kInvalidData: no codec_data, no time.
+  /// kUnsupported: caps other than H.264 (avc), HEVC (hvc1), AV1 or raw AAC; kInvalidData: no
+  /// codec_data, no time, lengths that do not add up.
   Result<std::optional<SourcePacket>> read(GstSample* sample,
                                            std::chrono::steady_clock::time_point received_at);
 

@@ -20,7 +20,9 @@ class RtmpListener final : public Listener {
 
 net::rtmp::ServerOptions to_server_options(RtmpOptions options) {
   net::rtmp::ServerOptions server;
-  server.listen = std::move(options.listen);
+  server.tls = options.tls;
+  server.listen = std::move(options.tls ? options.listen_tls : options.listen);
+  server.config_key = options.tls ? "rtmp.listen_tls" : "rtmp.listen";
   server.max_connections = options.max_connections;
   server.max_connections_per_address = options.max_connections_per_address;
   server.max_message_bytes = options.max_message_bytes;

@@ -14,8 +14,7 @@ constexpr std::string_view kDenied = "NetStream.Publish.Denied";
 }  // namespace
 
 void RtmpPublisher::on_publish(const net::rtmp::PublishCommand& command) {
-  PublishRequest request{"rtmp", command.name.substr(0, command.name.find('?')),
-                         command.application, connection_.remote_address()};
+  PublishRequest request{"rtmp", command.name, command.application, connection_.remote_address()};
   // The reply may come on any thread, and after the connection: it is looked at on this loop, where
   // the connection lives until then, and only if it still does.
   gate_.admit(std::move(request), [this, weak = connection_.weak(),
@@ -35,8 +34,9 @@ void RtmpPublisher::on_admission(const Result<Admission>& admission) {
     return;
   }
   const auto& error = admission.error();
-  if (error.code == ErrorCode::kDenied) {
-    connection_.refuse_publish(kDenied, "Invalid stream key.", error);
+  is_denied_ = error.code == ErrorCode::kDenied;
+  if (is_denied_) {
+    connection_.refuse_publish(kDenied, "Invalid stream key: " + error.message + ".", error);
   } else {
     connection_.refuse_publish(kDenied, "The stream cannot be published now.", error);
   }
@@ -50,6 +50,7 @@ void RtmpPublisher::attach(const Admission& admission) {
   }
   feed_ = std::move(feed).value();
   demuxer_.emplace();
+  has_told_problem_ = false;
   is_announced_ = false;
   connection_.count_received_on(metrics_.counter(
       "millrace_rtmp_received_bytes_total",
@@ -61,9 +62,11 @@ Status RtmpPublisher::on_media(net::rtmp::MediaMessage message) {
   if (!feed_) return ok();
   switch (message.type) {
     case net::rtmp::MessageType::kVideo:
-      return push(demuxer_->push_video(message.timestamp, message.payload, message.received_at));
+      return tell_problem(
+          demuxer_->push_video(message.timestamp, message.payload, message.received_at, take_));
     case net::rtmp::MessageType::kAudio:
-      return push(demuxer_->push_audio(message.timestamp, message.payload, message.received_at));
+      return tell_problem(
+          demuxer_->push_audio(message.timestamp, message.payload, message.received_at, take_));
     default:
       if (!is_announced_) {
         const auto announcement = parse_on_meta_data(message.payload.span());
@@ -73,11 +76,19 @@ Status RtmpPublisher::on_media(net::rtmp::MediaMessage message) {
   }
 }
 
-Status RtmpPublisher::push(Result<std::optional<SourcePacket>> packet) {
-  if (!packet.has_value()) return std::move(packet).error();
-  if (!packet.value()) return ok();
+Status RtmpPublisher::push(SourcePacket packet) {
   if (!is_announced_) announce({});  // Media came without a word.
-  return feed_->push(std::move(*packet.value()));
+  return feed_->push(std::move(packet));
+}
+
+/// A further track that is left out is told once; the publisher goes on.
+Status RtmpPublisher::tell_problem(Status status) {
+  if (!has_told_problem_ && !demuxer_->problem().empty()) {
+    has_told_problem_ = true;
+    log::warning("ingest", "a further track is left out channel={} reason={}", channel_,
+                 demuxer_->problem());
+  }
+  return status;
 }
 
 void RtmpPublisher::announce(const Announcement& announcement) {
@@ -92,11 +103,16 @@ void RtmpPublisher::stop(std::string_view reason) {
 void RtmpPublisher::on_unpublish() {
   log::info("ingest", "publisher ended its stream channel={} remote={}", channel_,
             remote_address());
+  if (feed_) feed_->unpublish();
   finish_feed();
 }
 
 void RtmpPublisher::on_closed(const Status& how) {
-  if (!how.has_value()) {
+  if (!how.has_value() && is_denied_) {
+    // The authority has written its line, or left it out as one too many of this address.
+    log::debug("ingest", "publisher refused remote={} reason={}", remote_address(),
+               how.error().message);
+  } else if (!how.has_value()) {
     log::warning("ingest", "publisher gone channel={} remote={} reason={}",
                  channel_.empty() ? "-" : channel_, remote_address(), how.error().message);
   }

@@ -31,7 +31,8 @@ class RtmpPublisher final : public Publisher, public net::rtmp::ConnectionEvents
  private:
   void on_admission(const Result<Admission>& admission);
   void attach(const Admission& admission);
-  Status push(Result<std::optional<SourcePacket>> packet);
+  Status push(SourcePacket packet);
+  Status tell_problem(Status status);
   void announce(const Announcement& announcement);
   void finish_feed();
 
@@ -41,7 +42,10 @@ class RtmpPublisher final : public Publisher, public net::rtmp::ConnectionEvents
   std::string channel_;  // Empty before admission.
   std::unique_ptr<Feed> feed_;
   std::optional<FlvDemuxer> demuxer_;  // One for each publish.
+  const FlvDemuxer::Take take_ = [this](SourcePacket packet) { return push(std::move(packet)); };
   bool is_announced_ = false;
+  bool has_told_problem_ = false;
+  bool is_denied_ = false;  // By the gate.
 };
 
 }  // namespace millrace::ingest

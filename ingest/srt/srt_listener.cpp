@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "ingest/ingest.h"
+#include "ingest/srt/listener_address.h"
 #include "ingest/srt/srt_publisher.h"
 #include "ingest/srt/stream_id.h"
 #include "net/srt/server.h"
@@ -19,11 +20,20 @@ class SrtListener final : public Listener {
   std::unique_ptr<net::srt::Server> server_;
 };
 
-net::srt::ServerOptions to_server_options(SrtOptions options) {
+net::srt::Encryption to_encryption(SrtEncryption encryption) {
+  return {.passphrase = std::move(encryption.passphrase), .key_length = encryption.key_length};
+}
+
+Result<net::srt::ServerOptions> to_server_options(SrtOptions options) {
   net::srt::ServerOptions server;
-  server.listen = std::move(options.listen);
+  for (const auto& entry : options.listen) {
+    ASSIGN_OR_RETURN(auto listener, parse_srt_listener(entry));
+    server.listen.push_back({.address = std::string(listener.address),
+                             .encryption = to_encryption(std::move(listener.encryption))});
+  }
   server.latency = options.latency;
-  server.passphrase = std::move(options.passphrase);
+  server.latency_round_trips = options.latency_round_trips;
+  server.encryption = to_encryption(std::move(options.encryption));
   server.max_connections = options.max_connections;
   server.max_connections_per_address = options.max_connections_per_address;
   server.peer_timeout = options.peer_timeout;
@@ -47,7 +57,7 @@ net::srt::Verdict to_verdict(Result<Admission> admission, const std::string& rem
                    error.message);
   }
   net::srt::Verdict verdict;
-  verdict.passphrase = admission.value().srt_passphrase;
+  verdict.encryption = to_encryption(admission.value().srt);
   verdict.channel = admission.value().channel;
   verdict.receiver =
       std::make_shared<SrtPublisher>(std::move(admission).value(), remote_address, metrics);
@@ -64,14 +74,19 @@ Result<std::unique_ptr<Listener>> create_srt_listener(SrtOptions options, Gate& 
     StreamIdError error;
     if (!parse_stream_id(handshake.stream_id, id, error))
       return reply(refused(error.refusal, error.message));
-    gate.admit({"srt", id.key, "live", handshake.remote_address},
+    gate.admit({.protocol = "srt",
+                .key = id.key,
+                .application = "live",
+                .remote_address = handshake.remote_address,
+                .cannot_wait = true},
                [&metrics, remote = handshake.remote_address,
                 reply = std::move(reply)](Result<Admission> admission) {
                  reply(to_verdict(std::move(admission), remote, metrics));
                });
   };
-  ASSIGN_OR_RETURN(auto server, net::srt::create_server(to_server_options(std::move(options)),
-                                                        metrics, clock, decide));
+  ASSIGN_OR_RETURN(auto server_options, to_server_options(std::move(options)));
+  ASSIGN_OR_RETURN(auto server,
+                   net::srt::create_server(std::move(server_options), metrics, clock, decide));
   return std::make_unique<SrtListener>(std::move(server));
 }
 

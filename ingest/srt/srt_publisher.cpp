@@ -1,6 +1,5 @@
 #include "ingest/srt/srt_publisher.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -11,7 +10,7 @@ SrtPublisher::SrtPublisher(Admission admission, std::string remote_address, Metr
     : admission_(std::move(admission)),
       remote_address_(std::move(remote_address)),
       metrics_(metrics),
-      demuxer_({}, *this) {}
+      intake_(TsIntake::Framing::kMessages, {{"channel", admission_.channel}}, metrics, *this) {}
 
 // --- The receiving thread -----------------------------------------------------------------------
 
@@ -20,19 +19,11 @@ void SrtPublisher::start() {
 }
 
 bool SrtPublisher::receive(std::span<const std::uint8_t> message, TimePoint at) {
-  const MutexLock lock(mutex_);
-  if (inbox_.bytes.size() + message.size() > kMaxInboxBytes) return false;
-  inbox_.bytes.insert(inbox_.bytes.end(), message.begin(), message.end());
-  inbox_.messages.push_back({message.size(), at});
-  return true;
+  return intake_.receive(message, at);
 }
 
 void SrtPublisher::flush() {
-  {
-    const MutexLock lock(mutex_);
-    if (inbox_.messages.empty() || std::exchange(is_drain_posted_, true)) return;
-  }
-  admission_.loop->post([self = shared_from_this()] { self->drain(); });
+  if (intake_.wants_drain()) admission_.loop->post([self = shared_from_this()] { self->drain(); });
 }
 
 void SrtPublisher::lost(Error why) {
@@ -41,10 +32,12 @@ void SrtPublisher::lost(Error why) {
     self->drain();
     // What the demuxer holds was sent whole before the end.
     if (self->feed_ && !self->wants_close())
-      if (const auto status = self->demuxer_.finish(); !status.has_value())
+      if (const auto status = self->intake_.finish(); !status.has_value())
         self->metrics_.count_error("srt", status.error().code);
     log::info("ingest", "publisher gone channel={} remote={} reason=\"{}\"", self->channel(),
               self->remote_address_, why.message);
+    if (self->feed_ && why.code == ErrorCode::kClosed && !self->wants_close())
+      self->feed_->unpublish();
     self->finish_feed();
   });
 }
@@ -58,31 +51,8 @@ void SrtPublisher::attach() {
 }
 
 void SrtPublisher::drain() {
-  {
-    const MutexLock lock(mutex_);
-    is_drain_posted_ = false;
-    std::swap(inbox_, work_);
-  }
-  std::size_t at = 0;
-  for (const auto& message : work_.messages) {
-    if (!feed_ || wants_close()) break;
-    const auto bytes = std::span(work_.bytes).subspan(at, message.size);
-    at += message.size;
-    if (const auto status = demux(bytes, message.at); !status.has_value()) {
-      end(status.error());
-      break;
-    }
-  }
-  work_.bytes.clear();
-  work_.messages.clear();
-  count_faults();
-}
-
-Status SrtPublisher::demux(std::span<const std::uint8_t> message, TimePoint at) {
-  RETURN_IF_ERROR(demuxer_.push(message, at));
-  if (message.size() < full_message_) return demuxer_.end_short_message();
-  full_message_ = message.size();
-  return ok();
+  if (const auto status = intake_.drain(); !status.has_value() && feed_) end(status.error());
+  tell_unsupported();
 }
 
 void SrtPublisher::on_program(const Announcement& program) {
@@ -90,7 +60,7 @@ void SrtPublisher::on_program(const Announcement& program) {
 }
 
 Status SrtPublisher::on_packet(SourcePacket packet) {
-  return feed_ ? feed_->push(std::move(packet)) : ok();
+  return feed_ && !wants_close() ? feed_->push(std::move(packet)) : ok();
 }
 
 void SrtPublisher::stop(std::string_view reason) {
@@ -114,28 +84,13 @@ void SrtPublisher::finish_feed() {
     metrics_.count_error("srt", status.error().code);
 }
 
-void SrtPublisher::count_faults() {
-  const TsCounts& now = demuxer_.counts();
-  if (now.unsupported_streams > counted_.unsupported_streams)
-    log::warning("ingest",
-                 "some of the transport stream is left out: H.264, HEVC and the first AAC are "
-                 "taken channel={} streams={}",
-                 channel(), now.unsupported_streams);
-  const auto count = [&](const char* kind, std::uint64_t TsCounts::*member) {
-    if (now.*member == counted_.*member) return;
-    metrics_
-        .counter("millrace_ts_faults_total",
-                 "What was wrong with a publisher's transport stream, by kind.",
-                 {{"channel", channel()}, {"kind", kind}})
-        .increment(static_cast<double>(now.*member - counted_.*member));
-  };
-  count("lost_sync", &TsCounts::lost_sync);
-  count("continuity", &TsCounts::continuity_errors);
-  count("transport_error", &TsCounts::transport_errors);
-  count("bad_section", &TsCounts::bad_sections);
-  count("dropped_unit", &TsCounts::dropped_units);
-  count("unsupported_stream", &TsCounts::unsupported_streams);
-  counted_ = now;
+void SrtPublisher::tell_unsupported() {
+  const auto streams = intake_.unsupported_streams();
+  if (streams == std::exchange(told_unsupported_, streams)) return;
+  log::warning("ingest",
+               "some of the transport stream is left out: H.264, HEVC and the first AAC are taken "
+               "channel={} streams={}",
+               channel(), streams);
 }
 
 }  // namespace millrace::ingest

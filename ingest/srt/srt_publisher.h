@@ -10,11 +10,9 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <vector>
 
-#include "base/mutex.h"
 #include "ingest/ingest.h"
-#include "ingest/ts/ts_demuxer.h"
+#include "ingest/ts/ts_intake.h"
 #include "net/srt/server.h"
 
 namespace millrace::ingest {
@@ -24,9 +22,6 @@ class SrtPublisher final : public Publisher,
                            private TsEvents,
                            public std::enable_shared_from_this<SrtPublisher> {
  public:
-  /// Received and not yet demuxed; a loop that is so far behind has lost.
-  static constexpr std::size_t kMaxInboxBytes = 8 * 1024 * 1024;
-
   SrtPublisher(Admission admission, std::string remote_address, Metrics& metrics);
 
   const std::string& channel() const { return admission_.channel; }
@@ -42,21 +37,11 @@ class SrtPublisher final : public Publisher,
   std::string remote_address() const override { return remote_address_; }
 
  private:
-  struct Inbox {
-    std::vector<std::uint8_t> bytes;
-    struct Message {
-      std::size_t size;
-      TimePoint at;
-    };
-    std::vector<Message> messages;
-  };
-
   void attach();
   void drain();
-  Status demux(std::span<const std::uint8_t> message, TimePoint at);
   void end(const Error& why);
   void finish_feed();
-  void count_faults();
+  void tell_unsupported();
 
   void on_program(const Announcement& program) override;
   Status on_packet(SourcePacket packet) override;
@@ -64,16 +49,10 @@ class SrtPublisher final : public Publisher,
   const Admission admission_;
   const std::string remote_address_;
   Metrics& metrics_;
-  TsDemuxer demuxer_;
-  TsCounts counted_;
-  std::size_t full_message_ = 0;  ///< The longest so far: what the sender fills before it sends.
-  std::unique_ptr<Feed> feed_;    ///< Null before attach() and after the end.
-  Inbox work_;
-
+  TsIntake intake_;
+  std::uint64_t told_unsupported_ = 0;  ///< Streams that the log has been told of.
+  std::unique_ptr<Feed> feed_;          ///< Null before attach() and after the end.
   std::atomic<bool> wants_close_ = false;
-  Mutex mutex_;
-  Inbox inbox_ GUARDED_BY(mutex_);
-  bool is_drain_posted_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace millrace::ingest

@@ -1,6 +1,9 @@
 #include "ingest/srt/stream_id.h"
 
-#include <optional>
+#include <algorithm>
+#include <iterator>
+
+#include "ingest/auth/publish_name.h"
 
 namespace millrace::ingest {
 namespace {
@@ -14,28 +17,18 @@ constexpr std::string_view kNested = "#!:{";
 constexpr std::string_view kPublish = "publish:";
 constexpr std::string_view kApplication = "live/";
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+/// What stood in a URL: some clients hand it on as it is. A key has no '?' of its own.
+bool is_percent_encoded(std::string_view text) {
+  return text.starts_with("%23") || text.starts_with("publish%3") ||
+         (text.find('?') == std::string_view::npos && (text.find("%3F") != std::string_view::npos ||
+                                                       text.find("%3f") != std::string_view::npos));
 }
 
-/// What is no escape stays as it is.
-std::string percent_decoded(std::string_view text) {
-  std::string decoded;
-  decoded.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool is_escape = text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 &&
-                           hex_digit(text[i + 2]) >= 0;
-    if (!is_escape) {
-      decoded += text[i];
-      continue;
-    }
-    decoded += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
-    i += 2;
-  }
-  return decoded;
+/// Of a publish name, for encoders whose form has no room for '?' and '&'.
+bool is_parameter(std::string_view field) {
+  constexpr std::string_view kParameters[] = {"key",    "expires",    "bitrate", "width",
+                                              "height", "frame_rate", "session", "sig"};
+  return std::find(std::begin(kParameters), std::end(kParameters), field) != std::end(kParameters);
 }
 
 std::string_view without_prefix(std::string_view text, std::string_view prefix) {
@@ -48,6 +41,7 @@ bool refuse(StreamIdError& error, Refusal refusal, std::string_view message) {
 }
 
 bool parse_access_control(std::string_view fields, StreamId& id, StreamIdError& error) {
+  std::string query;
   while (!fields.empty()) {
     const auto comma = fields.find(',');
     const std::string_view field = fields.substr(0, comma);
@@ -63,6 +57,8 @@ bool parse_access_control(std::string_view fields, StreamId& id, StreamIdError& 
       id.key = without_prefix(value, kApplication);
     } else if (name == "u") {
       id.user = value;
+    } else if (is_parameter(name)) {
+      query.append(query.empty() ? "?" : "&").append(field);
     } else if (name == "m" && value != "publish") {
       return refuse(error, Refusal::kBadMode, "the stream id's mode is not m=publish");
     } else if (name == "t" && value != "stream") {
@@ -70,6 +66,7 @@ bool parse_access_control(std::string_view fields, StreamId& id, StreamIdError& 
     }
     // `h`, `s` and what encoders invent say nothing here.
   }
+  if (!id.key.empty()) id.key += query;
   return true;
 }
 
@@ -80,7 +77,7 @@ bool parse_stream_id(std::string_view text, StreamId& id, StreamIdError& error) 
   if (text.size() > kMaxBytes)
     return refuse(error, Refusal::kBadRequest, "the stream id is too long");
   std::string decoded;
-  if (text.starts_with("%23") || text.starts_with("publish%3")) {
+  if (is_percent_encoded(text)) {
     decoded = percent_decoded(text);
     text = decoded;
   }

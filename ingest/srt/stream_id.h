@@ -8,7 +8,7 @@
 namespace millrace::ingest {
 
 struct StreamId {
-  std::string key;   ///< The publishing key: a secret.
+  std::string key;   ///< As PublishRequest::key: a secret.
   std::string user;  ///< `u` of the access-control form; may be empty.
 };
 
@@ -17,9 +17,10 @@ struct StreamIdError {
   std::string message;  ///< Without the key.
 };
 
-/// KEY, `publish:KEY`, `live/KEY`, or `#!::r=KEY,m=publish,u=…` in any order, the last also
-/// percent-encoded as some encoders send what stood in their URL. The mode may be missing. Returns
-/// nothing and fills `error` where it is none of that.
+/// KEY, `publish:KEY`, `live/KEY`, or `#!::r=KEY,m=publish,u=…` in any order; also percent-encoded,
+/// as some encoders send what stood in their URL. KEY may be CHANNEL?key=…, which is
+/// `#!::r=CHANNEL,key=…` as well. The mode may be missing. Returns false and fills `error` where it
+/// is none of that.
 bool parse_stream_id(std::string_view text, StreamId& id, StreamIdError& error);
 
 }  // namespace millrace::ingest

@@ -1,5 +1,7 @@
 #include "ingest/timeline/audio_clock.h"
 
+#include <chrono>
+#include <cstdlib>
 #include <utility>
 
 namespace millrace::ingest {
@@ -10,6 +12,10 @@ using namespace std::chrono_literals;
 // Where a source's stamps leave its samples' grid by more than this, sound and picture would part
 // visibly (lip sync is noticed from about 45 ms on).
 constexpr MediaTime kLargestDeviation = 40ms;
+// What stays off the grid by more than this part of a frame for so many packets is no jitter: a
+// frame was lost, or the clocks drift. A frame more or less then keeps sound and picture together.
+constexpr double kLasting = 0.6;
+constexpr int kLastingPackets = 12;
 // A longer hole is not filled: the packet after it says follows_gap.
 constexpr MediaTime kLongestFill = 1s;
 
@@ -62,11 +68,12 @@ AudioClock::AudioClock(const TrackInfo& track)
 void AudioClock::place(EncodedPacket packet, std::vector<EncodedPacket>& placed) {
   if (!grid_) grid_ = FrameGrid(packet.pts, rate_);
   const MediaTime deviation = packet.pts - grid_->time_of(next_slot_);
-  if (deviation < -kLargestDeviation) {
+  const bool has_parted = has_lasted(deviation);
+  if (deviation < -kLargestDeviation || (has_parted && deviation < MediaTime())) {
     ++dropped_frames_;
     return;
   }
-  if (deviation > kLargestDeviation) {
+  if (deviation > kLargestDeviation || has_parted) {
     const std::int64_t missing = grid_->nearest_slot(packet.pts) - next_slot_;
     if (deviation > kLongestFill || silence_.empty()) {
       packet.follows_gap = true;
@@ -85,6 +92,32 @@ void AudioClock::place(EncodedPacket packet, std::vector<EncodedPacket>& placed)
   packet.duration = grid_->time_of(++next_slot_) - packet.dts;
   packet.is_key_frame = true;
   placed.push_back(std::move(packet));
+}
+
+/// Whether this packet is the last of a row that lies off the grid to one side.
+bool AudioClock::has_lasted(MediaTime deviation) {
+  const auto limit = std::chrono::duration_cast<MediaTime>(grid_->slot_duration() * kLasting);
+  const int side = deviation > limit ? 1 : deviation < -limit ? -1 : 0;
+  if (side == 0 || (off_grid_ != 0 && (off_grid_ > 0) != (side > 0))) off_grid_ = 0;
+  off_grid_ += side;
+  if (std::abs(off_grid_) < kLastingPackets) return false;
+  off_grid_ = 0;
+  return true;
+}
+
+void AudioClock::pad(MediaTime end, const std::shared_ptr<const TrackInfo>& track,
+                     std::vector<EncodedPacket>& placed) {
+  if (!grid_ || silence_.empty()) return;
+  for (const std::int64_t last = grid_->nearest_slot(end); next_slot_ < last; ++next_slot_) {
+    EncodedPacket silent;
+    silent.track = track;
+    silent.payload = silence_;
+    silent.pts = silent.dts = grid_->time_of(next_slot_);
+    silent.duration = grid_->time_of(next_slot_ + 1) - silent.dts;
+    silent.is_key_frame = true;
+    placed.push_back(std::move(silent));
+    ++filled_frames_;
+  }
 }
 
 }  // namespace millrace::ingest

@@ -11,6 +11,15 @@ constexpr MediaTime kLongestFirstGop = 10s;
 // A GOP this little over whole seconds is a jittering key frame, not a longer GOP.
 constexpr MediaTime kGopJitter = 100ms;
 
+// 2024-01-01T00:00:00Z.
+constexpr std::chrono::nanoseconds kNumberingEpoch = 1'704'067'200s;
+
+SegmentNumber segment_number_at(std::chrono::nanoseconds wall_time) {
+  return wall_time <= kNumberingEpoch
+             ? 0
+             : static_cast<SegmentNumber>((wall_time - kNumberingEpoch) / 500ms);
+}
+
 std::optional<SegmentStart> Segmenter::on_frame(MediaTime time, MediaTime duration,
                                                 bool is_key_frame) {
   if (opening_pending_) {

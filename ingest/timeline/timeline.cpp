@@ -11,21 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// design.md §2: a source's times that step farther than this, either way, are a jump.
-constexpr MediaTime kJump = 1s;
-// A jump after which the source still agrees with the wall clock this well keeps its mapping: it
-// was a pause, not a new clock.
-constexpr MediaTime kWallClockAgreement = 2s;
-// Frames that tell 30 from 29.97 and a constant rate from a variable one; fewer where they last 1
-// s.
-constexpr std::size_t kProbeFrames = 16;
-constexpr std::size_t kFewestProbeFrames = 6;
-constexpr MediaTime kLongProbe = 1s;
-// The first GOP of a variable rate is awaited at most this long; so much is held at most.
-constexpr MediaTime kLongestProbe = 10s;
-constexpr std::size_t kMaxProbeBytes = 32 * 1024 * 1024;
-// How long an announced track may be missing before the channel starts without it.
-constexpr auto kMissingTrack = 1s;
 // Audio waits for the picture at most this long (design.md §2), and at most so many frames.
 constexpr auto kAudioPatience = 250ms;
 constexpr std::size_t kMaxWaitingAudio = 500;
@@ -34,30 +19,33 @@ constexpr auto kVideoStopped = 1s;
 // A clock that drifts is judged by the least lateness of so long a window.
 constexpr auto kDriftWindow = 30s;
 constexpr MediaTime kLargestDrift = 1s;
-// Boundaries that audio has not reached; past it the oldest becomes a gap of the audio's.
-constexpr std::size_t kMaxAudioBoundaries = 16;
+// A fill keeps this far behind the wall clock, so that a source that comes back, its media late by
+// a jittering network, does not lie behind it. What a source sends may be moved by so much to fit.
+constexpr MediaTime kFillLag = 200ms;
+constexpr MediaTime kFillTolerance = 300ms;
+// While a source that has come back is probed nothing is filled, so that it goes on where it was;
+// but not for longer, as players run dry.
+constexpr auto kProbeWithoutFill = 1s;
+// A source that has sent for so long and lies behind the fill still will not catch up.
+constexpr auto kLongestCatchUp = 3s;
+// Picture and sound of a source end so far apart at most, or one of them had stopped before.
+constexpr MediaTime kLongestPad = 500ms;
+// An older hole is not filled: nobody has been watching. The fill then begins so far back.
+constexpr MediaTime kLongestHole = 20s;
+constexpr MediaTime kFillBefore = 3s;
 
 bool is_video(const SourcePacket& packet) {
   return packet.track->kind == MediaKind::kVideo;
 }
 
-// The same parameters in another object do not make a new track.
-std::shared_ptr<const TrackInfo> reuse_if_equal(std::shared_ptr<const TrackInfo> previous,
-                                                TrackInfo track) {
-  if (previous && *previous == track) return previous;
-  return std::make_shared<const TrackInfo>(std::move(track));
+template <typename Line>
+Line* line_of(std::vector<Line>& lines, int index) {
+  const auto found = std::find_if(lines.begin(), lines.end(),
+                                  [index](const Line& line) { return line.index() == index; });
+  return found == lines.end() ? nullptr : &*found;
 }
 
 }  // namespace
-
-// 2024-01-01T00:00:00Z.
-constexpr std::chrono::nanoseconds kNumberingEpoch = 1'704'067'200s;
-
-SegmentNumber segment_number_at(std::chrono::nanoseconds wall_time) {
-  return wall_time <= kNumberingEpoch
-             ? 0
-             : static_cast<SegmentNumber>((wall_time - kNumberingEpoch) / 500ms);
-}
 
 ChannelTimeline::ChannelTimeline(TimelineOptions options, Sink<EncodedPacket>& packets,
                                  TimelineEvents& events, Metrics& metrics, const Clock& clock)
@@ -66,33 +54,54 @@ ChannelTimeline::ChannelTimeline(TimelineOptions options, Sink<EncodedPacket>& p
       events_(events),
       metrics_(metrics),
       clock_(clock),
-      segmenter_(options_.segment_target, options_.promised_target, options_.first_segment) {}
+      segmenter_(options_.segment_target, options_.promised_target, options_.first_segment),
+      probe_(clock) {}
 
 void ChannelTimeline::begin_source(const Announcement& announcement) {
   announcement_ = announcement;
+  aligner_ = TrackAligner();
+  probe_.new_source();
   restart_probe(Offset::kFromWallClock, "");
 }
 
 Status ChannelTimeline::push(SourcePacket packet) {
   CHECK(state_ != State::kIdle);
-  if (!captions_told_ && packet.track->kind == MediaKind::kVideo &&
+  if (!captions_told_ && is_main_video(packet) &&
       carries_closed_captions(packet.track->codec, packet.payload.span())) {
     captions_told_ = true;
     events_.on_closed_captions();
   }
-  return state_ == State::kProbing ? probe(std::move(packet)) : run(std::move(packet));
+  if (aligner_.align(packet)) {
+    count("clocks_disagree");
+    log::warning("ingest", "sound and picture have different clocks channel={}", options_.channel);
+  }
+  return take(std::move(packet));
+}
+
+Status ChannelTimeline::take(SourcePacket packet) {
+  if (state_ == State::kProbing) return probe(std::move(packet));
+  return is_suspended_ ? resume(std::move(packet)) : run(std::move(packet));
 }
 
 Status ChannelTimeline::end_source() {
-  if (state_ == State::kProbing && !probed_.empty()) RETURN_IF_ERROR(start_running());
-  if (state_ == State::kRunning) RETURN_IF_ERROR(flush());
+  RETURN_IF_ERROR(suspend_source());
   state_ = State::kIdle;
+  is_suspended_ = false;
   return ok();
 }
 
+Status ChannelTimeline::suspend_source() {
+  if (state_ == State::kProbing && !probe_.empty()) RETURN_IF_ERROR(start_running());
+  if (state_ != State::kRunning || is_suspended_) return ok();
+  is_suspended_ = true;
+  resumed_at_.reset();
+  return flush();
+}
+
 Status ChannelTimeline::tick() {
-  if (state_ == State::kProbing && is_probe_complete()) return start_running();
-  if (state_ != State::kRunning || !video_track_ || !audio_track_) return ok();
+  if (state_ == State::kProbing && probe_.is_complete(announcement_)) return start_running();
+  if (fill_) return fill();
+  if (state_ != State::kRunning || is_suspended_ || !video_track_ || audio_.empty()) return ok();
   const auto now = clock_.steady_now();
   if (!video_is_silent_ && now - last_video_at_ > kVideoStopped &&
       now - last_audio_at_ < kVideoStopped) {
@@ -103,164 +112,122 @@ Status ChannelTimeline::tick() {
   return is_video_late() ? release_audio() : ok();
 }
 
-// --- Probing ----------------------------------------------------------------------------------
+// --- While the source is away -----------------------------------------------------------------
 
-void ChannelTimeline::restart_probe(Offset offset, std::string_view why) {
-  if (!why.empty()) {
-    count(why);
-    log::info("ingest", "source begins anew why={} channel={}", why, options_.channel);
+Status ChannelTimeline::begin_fill(FillVideo video) {
+  CHECK(segmenter_.has_opened() && state_ != State::kProbing);
+  const MediaTime wall = clock_.wall_now();
+  const bool is_old = wall - channel_end_ > kLongestHole;
+  if (is_old) channel_end_ = video_end_ = wall - kFillBefore;
+  const auto begin_at = [this](MediaTime end) {
+    return channel_end_ - end < kLongestPad ? end : channel_end_;
+  };
+  std::vector<FillSource::Silence> silences;
+  std::vector<AudioLine> lines;
+  for (const AudioLine& line : audio_) {
+    silences.push_back({silent_track(line.track()), begin_at(is_old ? channel_end_ : line.end())});
+    lines.emplace_back(silences.back().track, line.source());
   }
-  offset_rule_ = offset;
-  state_ = State::kProbing;
-  probed_.clear();
-  probed_bytes_ = probed_video_frames_ = probed_key_frames_ = 0;
+  audio_ = std::move(lines);
+  rungs_.clear();
+  video_track_ = video.track;
+  fill_.emplace(std::move(video), begin_at(video_end_), silences);
+  composition_delay_.reset();
+  newest_video_dts_.reset();
+  audio_is_released_ = video_is_silent_ = false;
+  segmenter_.force_discontinuity();
+  count("fill");
+  events_.on_tracks(source_tracks(true));
+  return fill();
 }
 
-Status ChannelTimeline::probe(SourcePacket packet) {
-  if (probed_.empty()) {
-    probe_began_ = clock_.steady_now();
-    probe_began_wall_ = clock_.wall_now();
-  } else if (std::chrono::abs(packet.dts - probed_.front().dts) > kLongestProbe) {
-    count("probe_dropped");  // Of the clock before a jump, or of one that jumps again.
-    return ok();
-  }
-  if (is_video(packet)) {
-    announcement_.has_video = true;
-    if (probed_key_frames_ == 0 && !packet.is_key_frame) {
-      count("before_key_frame");
-      return ok();
+Status ChannelTimeline::fill() {
+  const bool is_probing = state_ == State::kProbing && !probe_.empty();
+  if (is_probing && clock_.steady_now() - probe_.began() <= kProbeWithoutFill) return ok();
+  return fill_until(clock_.wall_now() - kFillLag);
+}
+
+Status ChannelTimeline::fill_until(MediaTime until) {
+  last_video_at_ = clock_.steady_now();
+  while (auto packet = fill_->next(until)) {
+    packet->received_at = clock_.steady_now();
+    if (packet->track->kind == MediaKind::kVideo) {
+      RETURN_IF_ERROR(emit_video(std::move(*packet)));
+    } else {
+      line_of(audio_, packet->track->index)->add(std::move(*packet));
+      RETURN_IF_ERROR(release_audio());
     }
-    ++probed_video_frames_;
-    probed_key_frames_ += packet.is_key_frame ? 1 : 0;
   }
-  probed_bytes_ += packet.payload.size();
-  probed_.push_back(std::move(packet));
-  return is_probe_complete() ? start_running() : ok();
-}
-
-bool ChannelTimeline::is_probe_complete() const {
-  if (probed_.empty()) return false;
-  const bool is_late = clock_.steady_now() - probe_began_ >= kMissingTrack;
-  if (probed_bytes_ > kMaxProbeBytes) return true;
-  const bool has_audio =
-      std::any_of(probed_.begin(), probed_.end(), [](const auto& p) { return !is_video(p); });
-  if (probed_video_frames_ == 0) return !announcement_.has_video || is_late;
-  if (!has_audio && announcement_.has_audio && !is_late) return false;
-
-  std::vector<MediaTime> times;
-  for (const auto& packet : probed_)
-    if (is_video(packet)) times.push_back(packet.dts);
-  const MediaTime span = times.back() - times.front();
-  if (times.size() < kProbeFrames && !(times.size() >= kFewestProbeFrames && span >= kLongProbe))
-    return false;
-  const auto* track = std::find_if(probed_.begin(), probed_.end(), is_video)->track.get();
-  const auto rates = candidate_rates(announcement_.frame_rate, track->video.frame_rate);
-  return FrameGrid::fit(times, rates).has_value() || probed_key_frames_ >= 2 ||
-         span >= kLongestProbe;
-}
-
-Status ChannelTimeline::start_running() {
-  if (probed_video_frames_ == 0 &&
-      std::all_of(probed_.begin(), probed_.end(), [](const auto& p) { return is_video(p); }))
-    return ok();
-  state_ = State::kRunning;
-  choose_offset();
-  start_video();
-  start_audio();
-  newest_source_dts_.reset();
-  window_lateness_.reset();
-  first_lateness_.reset();
-  window_began_ = clock_.steady_now();
-  has_drifted_ = false;
-  if (segmenter_.has_opened()) segmenter_.force_discontinuity();
-  tell_target();
-  events_.on_tracks({video_track_, audio_track_});
-  // Not a loop over probed_: a packet among them may begin the probe anew.
-  for (auto& packet : std::exchange(probed_, {})) RETURN_IF_ERROR(push(std::move(packet)));
   return ok();
 }
 
-void ChannelTimeline::choose_offset() {
-  const MediaTime first = probed_.front().dts;
-  const auto distance = std::chrono::abs(first + offset_ - probe_began_wall_);
-  if (offset_rule_ == Offset::kFromWallClock || distance > kWallClockAgreement)
-    offset_ = std::chrono::floor<std::chrono::milliseconds>(probe_began_wall_) - first;
-  MediaTime least = first;
-  for (const auto& packet : probed_) least = std::min(least, packet.dts);
-  // Never before what earlier sources were given.
-  offset_ = std::max(offset_, channel_end_ - least);
+Status ChannelTimeline::end_fill() {
+  if (!fill_) return ok();
+  fill_.reset();
+  return emit_all_audio();
 }
 
-void ChannelTimeline::start_video() {
-  video_clock_.reset();
-  source_video_.reset();
-  video_waits_for_key_frame_ = true;
-  video_is_silent_ = false;
-  newest_video_dts_.reset();
-  counted_skips_ = 0;
-  last_video_at_ = clock_.steady_now();
-  std::vector<MediaTime> times;
-  for (const auto& packet : probed_) {
-    if (!is_video(packet)) continue;
-    if (!source_video_) source_video_ = packet.track;
-    times.push_back(packet.dts + offset_);
+Status ChannelTimeline::resume(SourcePacket packet) {
+  const auto now = clock_.steady_now();
+  if (!resumed_at_) resumed_at_ = now;
+  const bool is_jump = is_source_jump(packet);
+  const bool is_opener =
+      packet.track->index == 0 && (is_video(packet) ? packet.is_key_frame : !source_video_);
+  const bool is_behind = packet.dts + offset_ < channel_end_ - kFillTolerance;
+  const bool is_hopeless = is_behind && now - *resumed_at_ > kLongestCatchUp;
+  newest_source_dts_ = std::max(newest_source_dts_.value_or(packet.dts), packet.dts);
+  if (!is_jump && (!is_opener || (is_behind && !is_hopeless))) {
+    count("already_filled");
+    return ok();
   }
-  if (!source_video_) {
-    video_track_.reset();
-    return;
-  }
-  TrackInfo track = *source_video_;
-  const auto rates = candidate_rates(announcement_.frame_rate, track.video.frame_rate);
-  if (const auto grid = FrameGrid::fit(times, rates)) {
-    track.video.frame_rate = grid->rate();
-    // A part has k frames, k nearest the wish; a longer picture is a jump.
-    const MediaTime frame = grid->slot_duration();
-    const auto frames_per_part =
-        std::max<std::int64_t>(1, (options_.part_target + frame / 2) / frame);
-    video_clock_.emplace(*grid, frames_per_part * frame);
-  } else {
-    MediaTime longest{};
-    for (std::size_t i = 1; i < times.size(); ++i)
-      longest = std::max(longest, times[i] - times[i - 1]);
-    track.video.frame_rate = {0, 1};
-    track.video.longest_frame = longest;
-    video_clock_.emplace(kJump);
-  }
-  video_track_ = reuse_if_equal(video_track_, std::move(track));
+  is_suspended_ = false;
+  restart_probe(is_hopeless ? Offset::kFromWallClock : Offset::kKeepIfNearWallClock, "resumed");
+  return probe(std::move(packet));
 }
 
-void ChannelTimeline::start_audio() {
-  audio_clock_.reset();
-  source_audio_.reset();
-  waiting_audio_.clear();
-  audio_boundaries_.clear();
-  audio_is_released_ = audio_has_opened_ = false;
-  counted_fills_ = counted_audio_drops_ = 0;
-  const auto first =
-      std::find_if(probed_.begin(), probed_.end(), [](const auto& p) { return !is_video(p); });
-  if (first == probed_.end()) {
-    audio_track_.reset();
-    return;
-  }
-  source_audio_ = first->track;
-  audio_track_ = reuse_if_equal(audio_track_, *source_audio_);
-  audio_clock_.emplace(*audio_track_);
+/// The first of the probed packets that does not lie behind the fill, where a source was probed for
+/// so long that it went on meanwhile, and can be begun with.
+std::optional<ChannelTimeline::Opening> ChannelTimeline::first_unfilled() const {
+  const auto& probed = probe_.packets();
+  const auto found = std::find_if(probed.begin(), probed.end(), [this](const auto& packet) {
+    const bool is_opener = is_video(packet) ? packet.is_key_frame : probe_.video_frames() == 0;
+    return packet.track->index == 0 && is_opener &&
+           packet.dts + offset_ >= channel_end_ - kFillTolerance;
+  });
+  if (!fill_ || found == probed.end()) return std::nullopt;
+  return Opening{found->dts, found->pts};
 }
 
 // --- Running ----------------------------------------------------------------------------------
 
 bool ChannelTimeline::is_source_jump(const SourcePacket& packet) const {
-  return newest_source_dts_ && std::chrono::abs(packet.dts - *newest_source_dts_) > kJump;
+  return newest_source_dts_ && std::chrono::abs(packet.dts - *newest_source_dts_) > kSourceJump;
+}
+
+std::shared_ptr<const TrackInfo> ChannelTimeline::source_track_of(
+    const SourcePacket& packet) const {
+  if (is_main_video(packet)) return source_video_;
+  const auto find = [&](const auto& lines) -> std::shared_ptr<const TrackInfo> {
+    for (const auto& line : lines)
+      if (line.index() == packet.track->index) return line.source();
+    return nullptr;
+  };
+  return is_video(packet) ? find(rungs_) : find(audio_);
 }
 
 bool ChannelTimeline::is_new_track(const SourcePacket& packet) const {
-  const auto& known = is_video(packet) ? source_video_ : source_audio_;
+  const auto known = source_track_of(packet);
   return packet.track != known && (!known || *packet.track != *known);
 }
 
 Status ChannelTimeline::run(SourcePacket packet) {
-  if (is_video(packet) && !video_track_ && !packet.is_key_frame) {
+  if (is_main_video(packet) && !video_track_ && !packet.is_key_frame) {
     count("before_key_frame");  // The picture joins a channel of sound at its first key frame.
+    return ok();
+  }
+  const bool is_main = packet.track->index == 0;
+  if (!is_main && is_source_jump(packet)) {
+    count("other_track_dropped");  // It has the main tracks' clock, or none.
     return ok();
   }
   std::string_view why;
@@ -269,10 +236,10 @@ Status ChannelTimeline::run(SourcePacket packet) {
     why = "jump";
   } else if (is_new_track(packet)) {
     why = "new_parameters";
-  } else if (has_drifted_ && (packet.is_key_frame || !video_track_)) {
+  } else if (has_drifted_ && is_main && (packet.is_key_frame || !video_track_)) {
     why = "drift";
     offset = Offset::kFromWallClock;
-  } else if (is_video(packet) && video_clock_->end() &&
+  } else if (is_main_video(packet) && video_clock_->end() &&
              *video_clock_->end() - (packet.dts + offset_) > 250ms) {
     why = "frame_rate_changed";
   }
@@ -281,12 +248,14 @@ Status ChannelTimeline::run(SourcePacket packet) {
     restart_probe(offset, why);
     return probe(std::move(packet));
   }
-  newest_source_dts_ = std::max(newest_source_dts_.value_or(packet.dts), packet.dts);
-  return is_video(packet) ? run_video(std::move(packet)) : run_audio(std::move(packet));
+  if (is_main) newest_source_dts_ = std::max(newest_source_dts_.value_or(packet.dts), packet.dts);
+  if (is_main_video(packet)) return run_video(std::move(packet));
+  return is_video(packet) ? run_rung(std::move(packet)) : run_audio(std::move(packet));
 }
 
-EncodedPacket ChannelTimeline::on_channel_clock(SourcePacket packet) const {
-  return {.track = is_video(packet) ? video_track_ : audio_track_,
+EncodedPacket ChannelTimeline::on_channel_clock(
+    SourcePacket packet, const std::shared_ptr<const TrackInfo>& track) const {
+  return {.track = track,
           .payload = std::move(packet.payload),
           .pts = packet.pts + offset_,
           .dts = packet.dts + offset_,
@@ -299,19 +268,12 @@ EncodedPacket ChannelTimeline::on_channel_clock(SourcePacket packet) const {
 }
 
 Status ChannelTimeline::run_video(SourcePacket source) {
-  EncodedPacket packet = on_channel_clock(std::move(source));
+  EncodedPacket packet = on_channel_clock(std::move(source), video_track_);
   watch_drift(packet.dts);
   last_video_at_ = clock_.steady_now();
   const auto begin_clock_anew = [this, &packet] {
     const MediaTime anchor = std::max(packet.dts, channel_end_);
-    if (video_track_->video.frame_rate.numerator == 0) {
-      video_clock_.emplace(kJump);
-      return;
-    }
-    const FrameGrid grid(anchor, video_track_->video.frame_rate);
-    const MediaTime frame = grid.slot_duration();
-    video_clock_.emplace(
-        grid, std::max<std::int64_t>(1, (options_.part_target + frame / 2) / frame) * frame);
+    video_clock_ = video_clock_at(anchor, video_track_->video, options_.part_target);
     counted_skips_ = 0;
   };
   if (video_waits_for_key_frame_) {
@@ -347,31 +309,55 @@ Status ChannelTimeline::emit_video(EncodedPacket packet) {
       segmenter_.on_frame(packet.dts + *composition_delay_, packet.duration, packet.is_key_frame);
   tell_target();
   if (segment) {
-    announce_segment(*segment);
+    announce_segment(*segment, packet.is_key_frame);
     packet.opens_segment = segment->number;
     packet.starts_discontinuity = segment->starts_discontinuity;
   }
   newest_video_dts_ = packet.dts;
+  const MediaTime shown = packet.dts + *composition_delay_;
+  video_end_ = shown + packet.duration;
   channel_end_ = std::max(channel_end_, packet.dts + packet.duration);
   RETURN_IF_ERROR(packets_.push(std::move(packet)));
+  RETURN_IF_ERROR(release_rungs(shown));
   return release_audio();
 }
 
+Status ChannelTimeline::run_rung(SourcePacket source) {
+  RungLine& rung = *line_of(rungs_, source.track->index);
+  EncodedPacket packet = on_channel_clock(std::move(source), rung.track());
+  if (rung.is_jump(packet.dts))
+    rung.begin_anew(video_clock_at(packet.dts, rung.track()->video, options_.part_target));
+  rung.place(std::move(packet));
+  return newest_video_dts_ ? release_rungs(*newest_video_dts_ + *composition_delay_) : ok();
+}
+
+/// What the main track has decided about, up to its picture that is shown then.
+Status ChannelTimeline::release_rungs(MediaTime decided) {
+  for (RungLine& rung : rungs_) {
+    while (auto packet = rung.take(decided)) {
+      channel_end_ = std::max(channel_end_, packet->dts + packet->duration);
+      RETURN_IF_ERROR(packets_.push(std::move(*packet)));
+    }
+    const auto losses = rung.losses();
+    if (losses.pictures > 0) count("rung_dropped", losses.pictures);
+    if (losses.segments > 0) {
+      count("rung_unaligned", losses.segments);
+      events_.on_unaligned_rung(rung.index());
+    }
+  }
+  return ok();
+}
+
 Status ChannelTimeline::run_audio(SourcePacket source) {
-  EncodedPacket packet = on_channel_clock(std::move(source));
-  if (!video_track_) watch_drift(packet.dts);
-  last_audio_at_ = clock_.steady_now();
-  audio_clock_->place(std::move(packet), placed_audio_);
-  if (const int fills = audio_clock_->filled_frames(); fills > counted_fills_) {
-    count("audio_filled", fills - counted_fills_);
-    counted_fills_ = fills;
+  AudioLine& line = *line_of(audio_, source.track->index);
+  EncodedPacket packet = on_channel_clock(std::move(source), line.track());
+  if (line.index() == audio_.front().index()) {
+    if (!video_track_) watch_drift(packet.dts);
+    last_audio_at_ = clock_.steady_now();
   }
-  if (const int drops = audio_clock_->dropped_frames(); drops > counted_audio_drops_) {
-    count("audio_dropped", drops - counted_audio_drops_);
-    counted_audio_drops_ = drops;
-  }
-  for (auto& placed : placed_audio_) waiting_audio_.push_back(std::move(placed));
-  placed_audio_.clear();
+  const auto repairs = line.place(std::move(packet));
+  if (repairs.filled > 0) count("audio_filled", repairs.filled);
+  if (repairs.dropped > 0) count("audio_dropped", repairs.dropped);
   return release_audio();
 }
 
@@ -380,55 +366,67 @@ bool ChannelTimeline::is_video_late() const {
 }
 
 Status ChannelTimeline::release_audio() {
-  if (waiting_audio_.empty()) return ok();
+  const bool is_waiting = std::any_of(audio_.begin(), audio_.end(),
+                                      [](const AudioLine& line) { return line.waiting() > 0; });
+  if (!is_waiting) return ok();
   const bool is_late = video_track_ && !video_is_silent_ && is_video_late();
   if (is_late && !audio_is_released_) count("audio_released");
   audio_is_released_ = is_late;
-  while (!waiting_audio_.empty()) {
-    const bool is_behind_video =
-        newest_video_dts_ && waiting_audio_.front().pts <= *newest_video_dts_;
-    if (!is_behind_video && !audio_paces() && !is_late && waiting_audio_.size() <= kMaxWaitingAudio)
-      break;
-    EncodedPacket packet = std::move(waiting_audio_.front());
-    waiting_audio_.pop_front();
-    RETURN_IF_ERROR(emit_audio(std::move(packet)));
-  }
+  for (AudioLine& line : audio_)
+    while (line.waiting() > 0 && may_release(line, is_late)) RETURN_IF_ERROR(emit_audio(line));
   return ok();
 }
 
-Status ChannelTimeline::emit_audio(EncodedPacket packet) {
-  if (audio_paces()) {
-    const auto segment = segmenter_.on_frame(packet.pts, packet.duration, true);
+bool ChannelTimeline::may_release(const AudioLine& line, bool is_late) const {
+  if (line.waiting() > kMaxWaitingAudio) return true;
+  if (audio_paces()) return &line == &audio_.front() || line.next_at() < audio_.front().end();
+  return is_late || (newest_video_dts_ && line.next_at() <= *newest_video_dts_);
+}
+
+/// The first that waits in the line.
+Status ChannelTimeline::emit_audio(AudioLine& line) {
+  if (audio_paces() && &line == &audio_.front()) {
+    const auto segment = segmenter_.on_frame(line.next_at(), line.next_duration(), true);
     tell_target();
-    if (segment) announce_segment(*segment);
+    if (segment) announce_segment(*segment, true);
   }
-  while (!audio_boundaries_.empty() && packet.pts >= audio_boundaries_.front().start) {
-    packet.opens_segment = audio_boundaries_.front().number;
-    packet.starts_discontinuity |= audio_boundaries_.front().starts_discontinuity;
-    audio_boundaries_.pop_front();
-  }
-  audio_has_opened_ |= packet.opens_segment.has_value();
-  if (!audio_has_opened_) {
+  auto packet = line.take();
+  if (!packet) {
     count("before_key_frame");
     return ok();
   }
-  channel_end_ = std::max(channel_end_, packet.dts + packet.duration);
-  return packets_.push(std::move(packet));
+  channel_end_ = std::max(channel_end_, line.end());
+  return packets_.push(std::move(*packet));
+}
+
+Status ChannelTimeline::emit_all_audio() {
+  for (AudioLine& line : audio_)
+    while (line.waiting() > 0) RETURN_IF_ERROR(emit_audio(line));
+  return ok();
 }
 
 Status ChannelTimeline::flush() {
   if (video_clock_)
     if (auto held = video_clock_->flush()) RETURN_IF_ERROR(emit_video(std::move(*held)));
-  for (auto& packet : std::exchange(waiting_audio_, {}))
-    RETURN_IF_ERROR(emit_audio(std::move(packet)));
-  return ok();
+  for (RungLine& rung : rungs_) rung.flush();
+  RETURN_IF_ERROR(release_rungs(MediaTime::max()));
+  RETURN_IF_ERROR(emit_all_audio());
+  return pad_audio();
 }
 
-void ChannelTimeline::announce_segment(const SegmentStart& segment) {
+/// Sound that ends before the picture goes on in silence: a hole at a discontinuity makes players
+/// stumble.
+Status ChannelTimeline::pad_audio() {
+  if (audio_paces()) return ok();
+  for (AudioLine& line : audio_)
+    if (line.has_opened() && video_end_ - line.end() <= kLongestPad) line.pad(video_end_);
+  return emit_all_audio();
+}
+
+void ChannelTimeline::announce_segment(const SegmentStart& segment, bool with_key_frame) {
   events_.on_segment(segment);
-  if (!audio_track_) return;
-  if (audio_boundaries_.size() == kMaxAudioBoundaries) audio_boundaries_.pop_front();
-  audio_boundaries_.push_back(segment);
+  for (AudioLine& line : audio_) line.expect(segment);
+  for (RungLine& rung : rungs_) rung.expect(segment, with_key_frame);
 }
 
 void ChannelTimeline::tell_target() {

@@ -63,4 +63,33 @@ std::optional<EncodedPacket> VideoClock::flush() {
   return std::exchange(held_, std::nullopt);
 }
 
+namespace {
+
+VideoClock clock_on(const FrameGrid& grid, MediaTime part_target) {
+  const MediaTime frame = grid.slot_duration();
+  return {grid, std::max<std::int64_t>(1, (part_target + frame / 2) / frame) * frame};
+}
+
+}  // namespace
+
+VideoClock video_clock_at(MediaTime anchor, const VideoParameters& video, MediaTime part_target) {
+  if (video.frame_rate.numerator == 0) return VideoClock(kSourceJump);
+  return clock_on(FrameGrid(anchor, video.frame_rate), part_target);
+}
+
+ClockedVideo clock_video(TrackInfo track, const std::vector<MediaTime>& times,
+                         double announced_rate, MediaTime part_target) {
+  const auto rates = candidate_rates(announced_rate, track.video.frame_rate);
+  if (const auto grid = FrameGrid::fit(times, rates)) {
+    track.video.frame_rate = grid->rate();
+    return {std::move(track), clock_on(*grid, part_target)};
+  }
+  MediaTime longest{};
+  for (std::size_t i = 1; i < times.size(); ++i)
+    longest = std::max(longest, times[i] - times[i - 1]);
+  track.video.frame_rate = {0, 1};
+  track.video.longest_frame = longest;
+  return {std::move(track), VideoClock(kSourceJump)};
+}
+
 }  // namespace millrace::ingest

@@ -2,13 +2,16 @@
 // Gives one source's video packets their exact, contiguous decode times and durations.
 //
 // The caller's thread. Times in and out are on the channel's clock.
-#include <deque>
 #include <optional>
+#include <vector>
 
 #include "ingest/timeline/frame_grid.h"
 #include "media/encoded_packet.h"
 
 namespace millrace::ingest {
+
+/// design.md §2: a source's times that step farther than this, either way, are a jump.
+inline constexpr MediaTime kSourceJump = std::chrono::seconds(1);
 
 class VideoClock {
  public:
@@ -42,5 +45,17 @@ class VideoClock {
   std::optional<EncodedPacket> held_;
   MediaTime last_duration_ = std::chrono::milliseconds(33);
 };
+
+/// A clock for a track whose first picture is at `anchor`. On a grid a part has k frames, k nearest
+/// `part_target`; a longer picture is a jump.
+VideoClock video_clock_at(MediaTime anchor, const VideoParameters& video, MediaTime part_target);
+
+/// A track whose rate is what its first pictures' `times` (on the channel's clock) say.
+struct ClockedVideo {
+  TrackInfo track;
+  VideoClock clock;
+};
+ClockedVideo clock_video(TrackInfo track, const std::vector<MediaTime>& times,
+                         double announced_rate, MediaTime part_target);
 
 }  // namespace millrace::ingest

@@ -7,6 +7,7 @@
 #include "ingest/ts/annex_b.h"
 #include "media/bit_reader.h"
 #include "media/codec_configuration.h"
+#include "media/opus.h"
 
 namespace millrace::ingest {
 namespace {
@@ -14,10 +15,17 @@ namespace {
 using Span = std::span<const std::uint8_t>;
 
 // ISO/IEC 13818-1 table 2-34.
+constexpr std::uint8_t kMpeg1Audio = 0x03;
+constexpr std::uint8_t kMpeg2Audio = 0x04;
+constexpr std::uint8_t kPrivate = 0x06;
 constexpr std::uint8_t kAdts = 0x0F;
 constexpr std::uint8_t kLatm = 0x11;
 constexpr std::uint8_t kH264 = 0x1B;
 constexpr std::uint8_t kHevc = 0x24;
+constexpr std::uint8_t kAc3 = 0x81;  // ATSC A/52 annex A.
+// Format identifiers of registration descriptors.
+constexpr std::uint32_t kOpusFormat = 0x4F707573;
+constexpr std::uint32_t kAc3Format = 0x41432D33;
 
 class VideoReader final : public PesReader {
  public:
@@ -108,8 +116,12 @@ class VideoReader final : public PesReader {
 
 class AudioReader final : public PesReader {
  public:
-  AudioReader(std::unique_ptr<AudioFrames> frames, const TsContext& context)
-      : frames_(std::move(frames)), context_(context) {}
+  AudioReader(std::unique_ptr<AudioFrames> frames, int index, std::string language,
+              const TsContext& context)
+      : frames_(std::move(frames)),
+        index_(index),
+        language_(std::move(language)),
+        context_(context) {}
 
   MediaKind kind() const override { return MediaKind::kAudio; }
 
@@ -144,15 +156,26 @@ class AudioReader final : public PesReader {
       return ok();
     }
     SourcePacket packet;
-    packet.track = track;
+    packet.track = labelled(track);
     packet.payload = Bytes::copy_of(frame);
     packet.dts = packet.pts = *base_ + to_duration(samples_, track->audio.sample_rate);
     packet.is_key_frame = true;
     packet.received_at = received_at;
-    samples_ += track->audio.samples_per_frame;
+    samples_ += track->codec == Codec::kOpus ? opus_samples(frame) : track->audio.samples_per_frame;
     // A source without times for its later packets would count for ever.
     if (samples_ > kMostSamples) base_.reset();
     return context_.events.on_packet(std::move(packet));
+  }
+
+  /// The track with its place in the program; the same pointer for the same one.
+  std::shared_ptr<const TrackInfo> labelled(const std::shared_ptr<const TrackInfo>& track) {
+    if (track == unlabelled_) return labelled_;
+    TrackInfo with_label = *track;
+    with_label.index = index_;
+    with_label.language = language_;
+    unlabelled_ = track;
+    labelled_ = std::make_shared<const TrackInfo>(std::move(with_label));
+    return labelled_;
   }
 
   static MediaTime to_duration(std::int64_t samples, int rate) {
@@ -162,27 +185,45 @@ class AudioReader final : public PesReader {
   static constexpr std::int64_t kMostSamples = 1'000'000'000;
 
   std::unique_ptr<AudioFrames> frames_;
+  const int index_;
+  const std::string language_;
   TsContext context_;
+  std::shared_ptr<const TrackInfo> unlabelled_;
+  std::shared_ptr<const TrackInfo> labelled_;
   std::optional<MediaTime> base_;  ///< Time of the frame from which `samples_` count.
   std::int64_t samples_ = 0;
 };
 
-}  // namespace
-
-std::unique_ptr<PesReader> create_pes_reader(const ElementaryStream& stream,
-                                             const TsContext& context) {
+/// Null: nothing here takes it.
+std::unique_ptr<AudioFrames> create_audio_frames(const ElementaryStream& stream) {
   switch (stream.type) {
-    case kH264:
-      return std::make_unique<VideoReader>(Codec::kH264, context);
-    case kHevc:
-      return std::make_unique<VideoReader>(Codec::kHevc, context);
     case kAdts:
-      return std::make_unique<AudioReader>(create_adts_frames(), context);
+      return create_adts_frames();
     case kLatm:
-      return std::make_unique<AudioReader>(create_latm_frames(), context);
+      return create_latm_frames();
+    case kMpeg1Audio:
+    case kMpeg2Audio:
+      return create_mpeg_audio_frames();
+    case kAc3:
+      return create_ac3_frames();
+    case kPrivate:
+      if (stream.registration == kOpusFormat && stream.opus_channels > 0)
+        return create_opus_frames(stream.opus_channels);
+      return stream.is_dvb_ac3 || stream.registration == kAc3Format ? create_ac3_frames() : nullptr;
     default:
       return nullptr;
   }
+}
+
+}  // namespace
+
+std::unique_ptr<PesReader> create_pes_reader(const ElementaryStream& stream, int audio_index,
+                                             const TsContext& context) {
+  if (stream.type == kH264) return std::make_unique<VideoReader>(Codec::kH264, context);
+  if (stream.type == kHevc) return std::make_unique<VideoReader>(Codec::kHevc, context);
+  auto frames = create_audio_frames(stream);
+  if (!frames) return nullptr;
+  return std::make_unique<AudioReader>(std::move(frames), audio_index, stream.language, context);
 }
 
 Status PesStream::push(Span payload, bool starts, bool is_stuffed, TimePoint at) {

@@ -9,11 +9,11 @@
 
 #include "ingest/ingest.h"
 #include "ingest/ts/audio_frames.h"
-#include "ingest/ts/configuration_records.h"
 #include "ingest/ts/pes_header.h"
 #include "ingest/ts/psi.h"
 #include "ingest/ts/ts_clock.h"
 #include "ingest/ts/ts_demuxer.h"
+#include "media/configuration_records.h"
 
 namespace millrace::ingest {
 
@@ -39,8 +39,8 @@ class PesReader {
   virtual void reset() {}
 };
 
-/// Null where nothing here takes the stream.
-std::unique_ptr<PesReader> create_pes_reader(const ElementaryStream& stream,
+/// Null where nothing here takes the stream. `audio_index`: the track's, if it is one of sound.
+std::unique_ptr<PesReader> create_pes_reader(const ElementaryStream& stream, int audio_index,
                                              const TsContext& context);
 
 /// Joins a PID's packets to PES packets, and sees their end as early as it can be seen.
@@ -48,11 +48,15 @@ class PesStream {
  public:
   using TimePoint = TsDemuxer::TimePoint;
 
-  PesStream(const ElementaryStream& stream, std::unique_ptr<PesReader> reader,
+  PesStream(ElementaryStream stream, int audio_index, std::unique_ptr<PesReader> reader,
             const TsContext& context)
-      : stream_(stream), reader_(std::move(reader)), context_(context) {}
+      : stream_(std::move(stream)),
+        audio_index_(audio_index),
+        reader_(std::move(reader)),
+        context_(context) {}
 
   const ElementaryStream& stream() const { return stream_; }
+  int audio_index() const { return audio_index_; }
   MediaKind kind() const { return reader_->kind(); }
 
   /// The payload of one packet; `is_stuffed`: the packet had room left.
@@ -67,7 +71,8 @@ class PesStream {
   Status end_unit();
   void drop_unit();
 
-  ElementaryStream stream_;
+  const ElementaryStream stream_;
+  const int audio_index_;
   std::unique_ptr<PesReader> reader_;
   TsContext context_;
   std::vector<std::uint8_t> bytes_;  ///< Of the PES packet so far; empty between two.

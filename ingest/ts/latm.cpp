@@ -144,7 +144,7 @@ class LatmFrames final : public AudioFrames {
   Status read_element(Span element, const Take& take, bool starts_here) {
     BitReader reader(element);
     if (const bool is_same = reader.read_flag(); !is_same) config_ = read_mux_config(reader);
-    const auto track = config_ ? track_of(config_->configuration) : nullptr;
+    const auto track = config_ ? track_of_aac(config_->configuration) : nullptr;
     if (!track) {
       ++dropped_;
       return ok();

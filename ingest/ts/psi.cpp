@@ -1,5 +1,6 @@
 #include "ingest/ts/psi.h"
 
+#include <algorithm>
 #include <array>
 
 namespace millrace::ingest {
@@ -7,7 +8,12 @@ namespace {
 
 constexpr std::uint8_t kAssociationTable = 0;
 constexpr std::uint8_t kMapTable = 2;
+// Descriptors: ISO/IEC 13818-1 2.6, ETSI EN 300 468 6.1; Opus' is an extension of the latter.
 constexpr std::uint8_t kRegistration = 5;
+constexpr std::uint8_t kLanguage = 0x0A;
+constexpr std::uint8_t kDvbAc3 = 0x6A;
+constexpr std::uint8_t kDvbExtension = 0x7F;
+constexpr std::uint8_t kOpusExtension = 0x80;
 constexpr std::size_t kLongHeaderBytes = 8;
 constexpr std::size_t kCrcBytes = 4;
 
@@ -41,15 +47,32 @@ std::optional<std::span<const std::uint8_t>> body_of(std::span<const std::uint8_
   return section.subspan(kLongHeaderBytes, section.size() - kLongHeaderBytes - kCrcBytes);
 }
 
-std::uint32_t find_registration(std::span<const std::uint8_t> descriptors) {
+/// ISO/IEC 13818-1 2.6.18.
+std::string read_language(std::span<const std::uint8_t> descriptor) {
+  constexpr std::size_t kLetters = 3;
+  std::string language;
+  for (const std::uint8_t letter : descriptor.first(std::min(kLetters, descriptor.size())))
+    language += static_cast<char>(letter | 0x20);  // Some write them large.
+  const bool is_code = language.size() == kLetters &&
+                       std::all_of(language.begin(), language.end(),
+                                   [](char letter) { return letter >= 'a' && letter <= 'z'; });
+  return is_code && language != "und" ? language : std::string();
+}
+
+void read_descriptors(std::span<const std::uint8_t> descriptors, ElementaryStream& stream) {
   while (descriptors.size() >= 2) {
+    const std::uint8_t tag = descriptors[0];
     const std::size_t length = descriptors[1];
-    if (length > descriptors.size() - 2) return 0;
-    if (descriptors[0] == kRegistration && length >= 4)
-      return static_cast<std::uint32_t>(read_16(descriptors, 2)) << 16 | read_16(descriptors, 4);
+    if (length > descriptors.size() - 2) return;
+    const auto body = descriptors.subspan(2, length);
+    if (tag == kRegistration && length >= 4)
+      stream.registration = static_cast<std::uint32_t>(read_16(body, 0)) << 16 | read_16(body, 2);
+    if (tag == kLanguage) stream.language = read_language(body);
+    if (tag == kDvbAc3) stream.is_dvb_ac3 = true;
+    if (tag == kDvbExtension && length >= 2 && body[0] == kOpusExtension)
+      stream.opus_channels = body[1];
     descriptors = descriptors.subspan(2 + length);
   }
-  return 0;
 }
 
 }  // namespace
@@ -85,9 +108,11 @@ std::optional<ProgramMap> parse_map(std::span<const std::uint8_t> section) {
   for (auto rest = body->subspan(4 + program_info); rest.size() >= 5;) {
     const std::size_t info = read_length(rest, 3);
     if (info > rest.size() - 5) return std::nullopt;
-    map.streams.push_back({.pid = read_pid(rest, 1),
-                           .type = rest[0],
-                           .registration = find_registration(rest.subspan(5, info))});
+    ElementaryStream stream;
+    stream.pid = read_pid(rest, 1);
+    stream.type = rest[0];
+    read_descriptors(rest.subspan(5, info), stream);
+    map.streams.push_back(std::move(stream));
     rest = rest.subspan(5 + info);
   }
   return map;

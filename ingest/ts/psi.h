@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace millrace::ingest {
@@ -76,6 +77,9 @@ struct ElementaryStream {
   std::uint16_t pid = 0;
   std::uint8_t type = 0;
   std::uint32_t registration = 0;  ///< Format identifier of its registration descriptor, or 0.
+  std::string language;            ///< ISO 639-2, three small letters; empty: not said.
+  bool is_dvb_ac3 = false;         ///< It has DVB's descriptor of AC-3 (ETSI EN 300 468 annex D).
+  std::uint8_t opus_channels = 0;  ///< As the descriptor of Opus has them; 0: it has none.
   friend bool operator==(const ElementaryStream&, const ElementaryStream&) = default;
 };
 

@@ -19,6 +19,7 @@ constexpr std::size_t kMaxPrograms = 64;
 // Of something else than a transport stream; then the publisher is told.
 constexpr std::size_t kMaxSkippedBytes = 256 * 1024;
 constexpr int kScrambledInARow = 16;
+constexpr std::size_t kMaxAudioTracks = 8;
 
 /// ISO/IEC 13818-1 table 2-34: audio and video that nothing here takes, for the count.
 bool is_media(const ElementaryStream& stream) {
@@ -228,22 +229,29 @@ Status TsDemuxer::select(const ProgramAssociation& program,
   const TsContext context{options_, events_, counts_, clock_};
   std::vector<std::unique_ptr<PesStream>> taken;
   std::vector<std::unique_ptr<PesStream>> gone;
-  Announcement announcement{.has_video = false, .has_audio = false, .frame_rate = 0, .encoder = {}};
+  std::size_t videos = 0, audios = 0;
   for (const auto& stream : streams) {
-    auto reader = create_pes_reader(stream, context);
-    bool& has_one = reader && reader->kind() == MediaKind::kVideo ? announcement.has_video
-                                                                  : announcement.has_audio;
-    // The first of each kind.
-    if (!reader || std::exchange(has_one, true)) {
+    const int audio_index = static_cast<int>(audios);
+    auto reader = create_pes_reader(stream, audio_index, context);
+    const bool is_video = reader && reader->kind() == MediaKind::kVideo;
+    const bool is_taken = reader && (is_video ? videos == 0 : audios < kMaxAudioTracks);
+    if (!is_taken) {
       counts_.unsupported_streams += is_new && is_media(stream) ? 1 : 0;
       continue;
     }
-    const auto old = std::find_if(streams_.begin(), streams_.end(),
-                                  [&](const auto& one) { return one && one->stream() == stream; });
-    taken.push_back(old != streams_.end()
-                        ? std::move(*old)
-                        : std::make_unique<PesStream>(stream, std::move(reader), context));
+    ++(is_video ? videos : audios);
+    const auto old = std::find_if(streams_.begin(), streams_.end(), [&](const auto& one) {
+      return one && one->stream() == stream && (is_video || one->audio_index() == audio_index);
+    });
+    taken.push_back(old != streams_.end() ? std::move(*old)
+                                          : std::make_unique<PesStream>(
+                                                stream, audio_index, std::move(reader), context));
   }
+  const Announcement announcement{.has_video = videos > 0,
+                                  .has_audio = audios > 0,
+                                  .tracks = videos + audios,
+                                  .frame_rate = 0,
+                                  .encoder = {}};
   std::erase(streams_, nullptr);
   if (taken.empty() && !selected_) return ok();  // Another program may have something.
   gone = std::exchange(streams_, std::move(taken));

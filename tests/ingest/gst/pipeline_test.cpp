@@ -49,7 +49,7 @@ struct Recorder {
 
 TEST_CASE("a pipeline delivers its packets in order, then its end", "[pipeline]") {
   Recorder recorder;
-  auto pipeline = Pipeline::create(kTenFrames, recorder.events());
+  auto pipeline = Pipeline::create({.description = kTenFrames}, recorder.events());
   REQUIRE(pipeline.has_value());
   CHECK(pipeline.value()->has_video());
   CHECK_FALSE(pipeline.value()->has_audio());
@@ -72,8 +72,9 @@ TEST_CASE("a pipeline delivers its packets in order, then its end", "[pipeline]"
 
 TEST_CASE("an element's error is the pipeline's end", "[pipeline]") {
   Recorder recorder;
-  auto pipeline = Pipeline::create("filesrc location=/nonexistent/file ! appsink name=video",
-                                   recorder.events());
+  auto pipeline =
+      Pipeline::create({.description = "filesrc location=/nonexistent/file ! appsink name=video"},
+                       recorder.events());
   REQUIRE(pipeline.has_value());
   pipeline.value()->start();
   REQUIRE(recorder.wait());
@@ -84,7 +85,8 @@ TEST_CASE("caps that cannot be read are the pipeline's end", "[pipeline]") {
   Recorder recorder;
   // No media type at all, where the appsink asks for H.264.
   auto pipeline = Pipeline::create(
-      "fakesrc num-buffers=1 sizetype=fixed filltype=zero ! appsink name=video", recorder.events());
+      {.description = "fakesrc num-buffers=1 sizetype=fixed filltype=zero ! appsink name=video"},
+      recorder.events());
   REQUIRE(pipeline.has_value());
   pipeline.value()->start();
   REQUIRE(recorder.wait());
@@ -97,7 +99,7 @@ TEST_CASE("caps that cannot be read are the pipeline's end", "[pipeline]") {
 TEST_CASE("a wrong description is refused before anything runs", "[pipeline]") {
   const auto refused = [](const char* description) {
     Recorder recorder;
-    return Pipeline::create(description, recorder.events()).error();
+    return Pipeline::create({.description = description}, recorder.events()).error();
   };
   CHECK(refused("no-such-element ! appsink name=video").code == ErrorCode::kInvalidData);
   CHECK(refused("videotestsrc ! fakesink").code == ErrorCode::kInvalidData);
@@ -111,7 +113,7 @@ TEST_CASE("a pipeline can be destroyed while it starts, runs or stops", "[pipeli
       "videotestsrc is-live=true ! video/x-raw,width=320,height=180,framerate=100/1"
       " ! x264enc tune=zerolatency speed-preset=ultrafast ! appsink name=video sync=false";
   for (int i = 0; i < 5; ++i) {
-    auto pipeline = Pipeline::create(endless, recorder.events());
+    auto pipeline = Pipeline::create({.description = endless}, recorder.events());
     REQUIRE(pipeline.has_value());
     CHECK(pipeline.value()->is_stopped());
     pipeline.value()->start();

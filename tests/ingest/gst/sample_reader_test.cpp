@@ -19,10 +19,14 @@ constexpr auto kVideo =
 constexpr auto kAudio =
     "audio/mpeg, mpegversion=(int)4, stream-format=(string)raw, codec_data=(buffer)1190";
 
+// NAL units with their lengths: an IDR picture's slice, and another's.
+const std::string kIdr("\0\0\0\2\x65x", 6);
+const std::string kOther("\0\0\0\2\x41x", 6);
+
 /// What an appsink would hand over.
 class Sample {
  public:
-  explicit Sample(const char* caps_text, const std::string& payload = "media") {
+  explicit Sample(const char* caps_text, const std::string& payload = kIdr) {
     gst_init(nullptr, nullptr);
     gst_segment_init(&segment_, GST_FORMAT_TIME);
     caps_ = gst_caps_from_string(caps_text);
@@ -67,14 +71,14 @@ class Sample {
 
 TEST_CASE("an appsink's sample becomes a packet of its track", "[sample_reader]") {
   SampleReader reader;
-  const auto read = Sample(kVideo, "frame").at(40'000'000, 20'000'000).read_by(reader);
+  const auto read = Sample(kVideo).at(40'000'000, 20'000'000).read_by(reader);
   REQUIRE(read.has_value());
   REQUIRE(read.value());
   const auto& packet = *read.value();
   CHECK(packet.track->codec == millrace::Codec::kH264);
   CHECK(packet.track->video.width == 320);
   CHECK(packet.track->video.height == 180);
-  CHECK(packet.payload.text() == "frame");
+  CHECK(packet.payload.text() == kIdr);
   CHECK(packet.pts == 40ms);
   CHECK(packet.dts == 20ms);
   CHECK(packet.is_key_frame);
@@ -89,9 +93,15 @@ TEST_CASE("audio is read from its AudioSpecificConfig", "[sample_reader]") {
   CHECK(read.value()->track->audio.channels == 2);
 }
 
-TEST_CASE("a frame that depends on others is no key frame", "[sample_reader]") {
+TEST_CASE("a key frame is what its bits say, whatever the flag", "[sample_reader]") {
   SampleReader reader;
-  CHECK_FALSE(Sample(kVideo).delta().read_by(reader).value()->is_key_frame);
+  CHECK(Sample(kVideo, kIdr).delta().read_by(reader).value()->is_key_frame);
+  CHECK_FALSE(Sample(kVideo, kOther).read_by(reader).value()->is_key_frame);
+}
+
+TEST_CASE("a picture whose NAL units do not add up is refused", "[sample_reader]") {
+  SampleReader reader;
+  CHECK(Sample(kVideo, "media").read_by(reader).error().code == ErrorCode::kInvalidData);
 }
 
 TEST_CASE("times are running time, before the segment's start too", "[sample_reader]") {

@@ -22,15 +22,31 @@ const FlvDemuxer::TimePoint kNow{7s};
 struct Publisher {
   FlvDemuxer demuxer;
 
+  std::vector<SourcePacket> all;  ///< Of the last message.
+  const FlvDemuxer::Take take = [this](SourcePacket packet) {
+    all.push_back(std::move(packet));
+    return millrace::ok();
+  };
+
+  millrace::Status push_video(std::uint32_t timestamp, const Bytes& body) {
+    all.clear();
+    return demuxer.push_video(timestamp, body, kNow, take);
+  }
+  millrace::Status push_audio(std::uint32_t timestamp, const Bytes& body) {
+    all.clear();
+    return demuxer.push_audio(timestamp, body, kNow, take);
+  }
+  std::optional<SourcePacket> only() {
+    REQUIRE(all.size() <= 1);
+    return all.empty() ? std::nullopt : std::optional(all.front());
+  }
   std::optional<SourcePacket> video(std::uint32_t timestamp, const ByteVector& body) {
-    auto packet = demuxer.push_video(timestamp, Bytes::copy_of(body), kNow);
-    REQUIRE(packet.has_value());
-    return std::move(packet).value();
+    REQUIRE(push_video(timestamp, Bytes::copy_of(body)).has_value());
+    return only();
   }
   std::optional<SourcePacket> audio(std::uint32_t timestamp, const ByteVector& body) {
-    auto packet = demuxer.push_audio(timestamp, Bytes::copy_of(body), kNow);
-    REQUIRE(packet.has_value());
-    return std::move(packet).value();
+    REQUIRE(push_audio(timestamp, Bytes::copy_of(body)).has_value());
+    return only();
   }
   SourcePacket video_packet(std::uint32_t timestamp, const ByteVector& body) {
     auto packet = video(timestamp, body);
@@ -119,11 +135,12 @@ TEST_CASE("HEVC and AV1 come by Enhanced RTMP", "[flv]") {
 }
 
 TEST_CASE("a payload is the message's own bytes, a track's configuration a copy", "[flv]") {
-  FlvDemuxer demuxer;
+  Publisher publisher;
   const auto configuration = Bytes::copy_of(avc_configuration_tag(avcc_320x180()));
-  REQUIRE(demuxer.push_video(0, configuration, kNow).has_value());
+  REQUIRE(publisher.push_video(0, configuration).has_value());
   const auto body = Bytes::copy_of(key_frame());
-  const auto packet = demuxer.push_video(0, body, kNow).value();
+  REQUIRE(publisher.push_video(0, body).has_value());
+  const auto packet = publisher.only();
   REQUIRE(packet);
   CHECK(packet->payload.data() == body.data() + 5);
   CHECK(packet->track->codec_configuration.data() != configuration.data() + 5);
@@ -200,16 +217,16 @@ TEST_CASE("what cannot be taken is an error that says so", "[flv]") {
   }));
   Publisher publisher;
   publisher.video(0, avc_configuration_tag(avcc_320x180()));
-  const auto packet = publisher.demuxer.push_video(0, Bytes::copy_of(body), kNow);
+  const auto packet = publisher.push_video(0, Bytes::copy_of(body));
   REQUIRE_FALSE(packet.has_value());
   CHECK(packet.error().code == code);
   CHECK_FALSE(packet.error().message.empty());
 }
 
 TEST_CASE("a sound configuration that ends early is an error", "[flv]") {
-  FlvDemuxer demuxer;
+  Publisher publisher;
   const auto packet =
-      demuxer.push_audio(0, Bytes::copy_of(aac_configuration_tag(ByteVector{0x11})), kNow);
+      publisher.push_audio(0, Bytes::copy_of(aac_configuration_tag(ByteVector{0x11})));
   REQUIRE_FALSE(packet.has_value());
   CHECK(packet.error().code == ErrorCode::kInvalidData);
 }
@@ -231,4 +248,89 @@ TEST_CASE("a configuration that is empty yet is waited for", "[flv]") {
   CHECK_FALSE(publisher.audio(0, aac_frame_tag(ByteVector{1, 2, 3})));
   publisher.audio(0, aac_configuration_tag(aac_48000_stereo()));
   CHECK(publisher.audio_packet(21, aac_frame_tag(ByteVector{1, 2, 3})).track->audio.channels == 2);
+}
+
+namespace {
+
+/// Enhanced RTMP v2: one track of H.264. `packet_type`: 0 configuration, 3 frame.
+ByteVector track_tag(int track, int packet_type, const ByteVector& payload) {
+  ByteVector head{0x96, static_cast<std::uint8_t>(packet_type), 'a', 'v', 'c',
+                  '1',  static_cast<std::uint8_t>(track)};
+  return joined(std::move(head), payload);
+}
+
+ByteVector opus_tag(int packet_type, const ByteVector& payload) {
+  return joined({static_cast<std::uint8_t>(0x90 | packet_type), 'O', 'p', 'u', 's'}, payload);
+}
+
+}  // namespace
+
+TEST_CASE("further tracks are numbered as they come, behind the main one", "[flv]") {
+  Publisher publisher;
+  publisher.video(0, avc_configuration_tag(avcc_640x360()));
+  publisher.video(0, track_tag(7, 0, avcc_320x180()));
+  publisher.video(0, track_tag(2, 0, avcc_320x180()));
+  const auto picture = h264_picture(FrameKind::kKey, 50);
+  CHECK(publisher.video_packet(0, key_frame()).track->index == 0);
+  const auto seventh = publisher.video_packet(0, track_tag(7, 3, picture));
+  CHECK(seventh.track->index == 1);
+  CHECK(seventh.track->video.height == 180);
+  CHECK(seventh.is_key_frame);
+  CHECK(publisher.video_packet(0, track_tag(2, 3, picture)).track->index == 2);
+  CHECK(publisher.demuxer.problem().empty());
+}
+
+TEST_CASE("a further track that makes no sense is left out, the publisher goes on", "[flv]") {
+  Publisher publisher;
+  publisher.video(0, avc_configuration_tag(avcc_640x360()));
+  CHECK_FALSE(publisher.video(0, track_tag(1, 0, ByteVector{1, 2, 3})));
+  CHECK_FALSE(publisher.demuxer.problem().empty());
+  publisher.video(0, track_tag(1, 0, avcc_320x180()));
+  CHECK_FALSE(publisher.video(0, track_tag(1, 3, h264_picture(FrameKind::kKey, 50))));
+  CHECK(publisher.video(33, key_frame()));
+}
+
+TEST_CASE("past eight tracks further ones are left out", "[flv]") {
+  Publisher publisher;
+  for (int track = 1; track < 12; ++track) publisher.video(0, track_tag(track, 0, avcc_320x180()));
+  int taken = 0;
+  for (int track = 1; track < 12; ++track)
+    taken += publisher.video(0, track_tag(track, 3, h264_picture(FrameKind::kKey, 50))) ? 1 : 0;
+  CHECK(taken == 7);
+  CHECK(publisher.demuxer.problem() == "flv: more than eight tracks of a kind");
+}
+
+TEST_CASE("Opus comes with its identification header", "[flv]") {
+  Publisher publisher;
+  publisher.audio(0, opus_tag(0, {'O', 'p', 'u', 's', 'H', 'e', 'a', 'd', 1, 2, 0x38, 0x01, 0x80,
+                                  0xBB, 0, 0, 0, 0, 0}));
+  const auto packet = publisher.audio_packet(20, opus_tag(1, {0xFC, 1, 2}));
+  CHECK(packet.track->codec == Codec::kOpus);
+  CHECK(packet.track->audio.channels == 2);
+  CHECK(packet.dts == 20ms);
+}
+
+TEST_CASE("MP3 says by its frames what it is", "[flv]") {
+  Publisher publisher;
+  // Layer III, 128 kb/s, 44.1 kHz, stereo: 417 bytes.
+  ByteVector frame{0xFF, 0xFB, 0x90, 0x00};
+  frame.resize(417, 0);
+  ByteVector body{0x2F};
+  for (int i = 0; i < 2; ++i) body = joined(std::move(body), frame);
+  REQUIRE(publisher.push_audio(100, Bytes::copy_of(body)).has_value());
+  REQUIRE(publisher.all.size() == 2);
+  CHECK(publisher.all[0].track->codec == Codec::kMp3);
+  CHECK(publisher.all[0].track->audio.sample_rate == 44'100);
+  CHECK(publisher.all[1].dts - publisher.all[0].dts == 26'122'449ns);
+  const auto track = publisher.all[0].track;
+  REQUIRE(publisher.push_audio(152, Bytes::copy_of(body)).has_value());
+  CHECK(publisher.all[0].track == track);
+}
+
+TEST_CASE("a configuration that comes again has no say in the times", "[flv]") {
+  Publisher publisher;
+  publisher.video(0, avc_configuration_tag(avcc_320x180()));
+  const auto first = publisher.video_packet(0xF000'0000, key_frame()).dts;
+  publisher.video(0, avc_configuration_tag(avcc_320x180()));
+  CHECK(publisher.video_packet(0xF000'0021, key_frame()).dts - first == 33ms);
 }

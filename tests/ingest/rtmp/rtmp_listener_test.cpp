@@ -44,6 +44,7 @@ class Record {
 class RecordingFeed final : public Feed {
  public:
   RecordingFeed(Record& record, millrace::net::EventLoop& loop) : record_(record), loop_(loop) {}
+  void unpublish() override {}
   void announce(const Announcement& announcement) override {
     add("announce " + announcement.encoder);
   }
@@ -133,7 +134,7 @@ TEST_CASE("an encoder with a wrong key reads that it is wrong", "[rtmp]") {
   Fixture f;
   RtmpSender sender(f.port());
   CHECK(sender.publish("live", "shop2") == "NetStream.Publish.Denied");
-  CHECK(sender.description() == "Invalid stream key.");
+  CHECK(sender.description() == "Invalid stream key: no channel has this key.");
   CHECK(sender.wait_closed());
 }
 

@@ -95,6 +95,7 @@ struct Fixture {
 
   struct ChannelFeed final : Feed {
     explicit ChannelFeed(Fixture& owner) : fixture(owner) {}
+    void unpublish() override { fixture.log += "unpublish\n"; }
     void announce(const Announcement& announcement) override {
       fixture.log += "announce " + announcement.encoder + "\n";
     }
@@ -163,12 +164,12 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("the gate is asked with the key, without what is behind its question mark", "[rtmp]") {
+TEST_CASE("the gate is asked with the key and what is behind its question mark", "[rtmp]") {
   Fixture f;
   f.publish("key?user=a?b");
   REQUIRE(f.gate.requests.size() == 1);
   CHECK(f.gate.requests[0].protocol == "rtmp");
-  CHECK(f.gate.requests[0].key == "key");
+  CHECK(f.gate.requests[0].key == "key?user=a?b");
   CHECK(f.gate.requests[0].application == "live");
   CHECK(f.gate.requests[0].remote_address == "192.0.2.7:51423");
   CHECK(f.publisher.protocol() == "rtmp");
@@ -207,7 +208,7 @@ TEST_CASE("a denied publisher is told of its key, one that fails is not told why
     f.gate.reply(Error{ErrorCode::kDenied, "no channel has this key"});
     f.poll();
     CHECK(f.log ==
-          "refuse NetStream.Publish.Denied, Invalid stream key. "
+          "refuse NetStream.Publish.Denied, Invalid stream key: no channel has this key. "
           "(denied: no channel has this key)\n");
   }
   SECTION("too many channels") {
@@ -294,14 +295,15 @@ TEST_CASE("a publisher's end finishes its feed once", "[rtmp]") {
   f.go_on_air();
   SECTION("by the encoder") {
     f.publisher.on_unpublish();
-    CHECK(f.log == "finish\n");
+    CHECK(f.log == "unpublish\nfinish\n");
     CHECK(f.video(0, {0x14}).has_value());  // Passed over.
     f.publisher.on_closed(ok());
+    CHECK(f.log == "unpublish\nfinish\n");
   }
   SECTION("by a lost connection") {
     f.publisher.on_closed(Error{ErrorCode::kClosed, "connection lost"});
+    CHECK(f.log == "finish\n");
   }
-  CHECK(f.log == "finish\n");
 }
 
 TEST_CASE("a channel that does not finish is a counted error", "[rtmp]") {

@@ -60,3 +60,21 @@ TEST_CASE("a stream id that asks for something else is refused with its own code
   CHECK(refusal_of("#!:{r=k}") == Refusal::kBadRequest);
   CHECK(refusal_of(std::string(513, 'k')) == Refusal::kBadRequest);
 }
+
+TEST_CASE("a stream id carries a channel with its key, or a signed key", "[srt]") {
+  CHECK(key_of("shop?key=s3cret") == "shop?key=s3cret");
+  CHECK(key_of("publish:shop?expires=1&sig=ab") == "shop?expires=1&sig=ab");
+  CHECK(key_of("#!::r=shop?key=s3cret,m=publish") == "shop?key=s3cret");
+  CHECK(key_of("#!::m=publish,r=shop,key=s3cret") == "shop?key=s3cret");
+  CHECK(key_of("#!::expires=1,r=shop,bitrate=5M,u=anna,sig=ab") ==
+        "shop?expires=1&bitrate=5M&sig=ab");
+  CHECK(refusal_of("#!::key=s3cret,m=publish") == Refusal::kUnauthorized);
+}
+
+TEST_CASE("question marks that came percent-encoded are decoded with all the rest", "[srt]") {
+  CHECK(key_of("shop%3Fexpires%3D1%26sig%3Dab") == "shop?expires=1&sig=ab");
+  CHECK(key_of("live/shop%3fkey=s3cret") == "shop?key=s3cret");
+  CHECK(key_of("#!::r=shop%3Fkey%3Ds3cret,m=publish") == "shop?key=s3cret");
+  CHECK(key_of("shop?key=100%25") == "shop?key=100%25");  // Decoded with the parameters, once.
+  CHECK(key_of("50%3Dhalf") == "50%3Dhalf");
+}

@@ -63,6 +63,30 @@ TEST_CASE("a hole that is too long, or of many channels, is said and not filled"
   CHECK(gap[0].follows_gap);
 }
 
+TEST_CASE("a frame that was lost is made good within a quarter of a second", "[clock]") {
+  const int lost = GENERATE(1, -1);
+  CAPTURE(lost);
+  AudioClock clock(aac());
+  std::vector<EncodedPacket> last;
+  for (int i = 0; i < 40; ++i) {
+    const int sent = i < 20 ? i : i + lost;
+    last = place(clock, std::chrono::milliseconds(sent * 1024 / 48));
+  }
+  CHECK(clock.filled_frames() == (lost > 0 ? 1 : 0));
+  CHECK(clock.dropped_frames() == (lost < 0 ? 1 : 0));
+  REQUIRE(last.size() == 1);
+  CHECK(std::chrono::abs(last[0].pts - std::chrono::milliseconds((39 + lost) * 1024 / 48)) < 1ms);
+}
+
+TEST_CASE("stamps that jitter by most of a frame to either side change nothing", "[clock]") {
+  AudioClock clock(aac());
+  for (int i = 0; i < 500; ++i)
+    CHECK(place(clock, std::chrono::milliseconds(i * 1024 / 48 + (i % 11 < 6 ? 18 : -18))).size() ==
+          1);
+  CHECK(clock.filled_frames() == 0);
+  CHECK(clock.dropped_frames() == 0);
+}
+
 TEST_CASE("sound that was heard already is dropped", "[clock]") {
   AudioClock clock(aac());
   for (int i = 0; i < 10; ++i) place(clock, std::chrono::milliseconds(i * 1024 / 48));

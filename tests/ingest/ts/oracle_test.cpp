@@ -11,6 +11,7 @@ extern "C" {
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 
 #include "ingest/ts/annex_b.h"
 
@@ -28,7 +29,8 @@ struct Unit {
 
 struct Streams {
   std::vector<Unit> video;
-  std::vector<Unit> audio;
+  std::vector<Unit> audio;                     ///< Of the first track of sound.
+  std::map<int, std::vector<Unit>> alternate;  ///< Of the others, by their index.
 };
 
 /// Kept for the run of the tests.
@@ -76,7 +78,10 @@ Streams demux_by_oracle(const std::filesystem::path& path) {
     } else {
       const bool is_adts = codec.codec_id == AV_CODEC_ID_AAC;
       unit.payload = Bytes::copy_of(is_adts ? data.subspan(7) : data);
-      streams.audio.push_back(std::move(unit));
+      int index = 0;
+      for (int i = 0; i < packet->stream_index; ++i)
+        index += context->streams[i]->codecpar->codec_type == AVMEDIA_TYPE_AUDIO ? 1 : 0;
+      (index == 0 ? streams.audio : streams.alternate[index]).push_back(std::move(unit));
     }
     av_packet_unref(packet);
   }
@@ -88,11 +93,17 @@ Streams demux_by_oracle(const std::filesystem::path& path) {
 struct Ours final : TsEvents {
   Streams streams;
   std::size_t early = 0;  ///< Pictures that came before the next of their PID began.
+  std::size_t tracks = 0;
+  std::map<int, std::shared_ptr<const TrackInfo>> sounds;
 
-  void on_program(const Announcement&) override {}
+  void on_program(const Announcement& program) override { tracks = program.tracks; }
   Status on_packet(SourcePacket packet) override {
     const bool is_video = packet.track->kind == MediaKind::kVideo;
-    (is_video ? streams.video : streams.audio)
+    const int index = packet.track->index;
+    if (!is_video) sounds.emplace(index, packet.track);
+    (is_video     ? streams.video
+     : index == 0 ? streams.audio
+                  : streams.alternate[index])
         .push_back({packet.pts, packet.dts, packet.is_key_frame, std::move(packet.payload)});
     return ok();
   }
@@ -103,10 +114,23 @@ std::string describe(const Unit& unit) {
          std::to_string(unit.is_key) + " " + std::to_string(unit.payload.size());
 }
 
-void compare(const std::filesystem::path& path, bool compares_sound) {
+void compare_sound(const std::vector<Unit>& ours, const std::vector<Unit>& expected,
+                   bool compares_bytes) {
+  REQUIRE(ours.size() == expected.size());
+  for (std::size_t i = 0; compares_bytes && i < expected.size(); ++i) {
+    CHECK(ours[i].payload == expected[i].payload);
+    // libavformat rounds a frame's time to ticks.
+    const auto apart = ours[i].pts - expected[i].pts;
+    CHECK(std::chrono::abs(apart) <= std::chrono::microseconds(23));
+  }
+}
+
+/// The tracks of sound that were found.
+std::map<int, std::shared_ptr<const TrackInfo>> compare(const std::filesystem::path& path,
+                                                        bool compares_sound) {
   if (path.empty()) {
     WARN("there is no ffmpeg with that encoder: not compared");
-    return;
+    return {};
   }
   const Streams expected = demux_by_oracle(path);
   REQUIRE(expected.video.size() > 30);
@@ -128,17 +152,16 @@ void compare(const std::filesystem::path& path, bool compares_sound) {
     CHECK(describe(ours.streams.video[i]) == describe(expected.video[i]));
     CHECK(ours.streams.video[i].payload == expected.video[i].payload);
   }
-  REQUIRE(ours.streams.audio.size() == expected.audio.size());
-  for (std::size_t i = 0; compares_sound && i < expected.audio.size(); ++i) {
-    CHECK(ours.streams.audio[i].payload == expected.audio[i].payload);
-    // libavformat rounds a frame's time to ticks.
-    const auto apart = ours.streams.audio[i].pts - expected.audio[i].pts;
-    CHECK(std::chrono::abs(apart) <= std::chrono::microseconds(23));
-  }
+  compare_sound(ours.streams.audio, expected.audio, compares_sound);
+  CHECK(ours.streams.alternate.size() == expected.alternate.size());
+  for (const auto& [index, units] : expected.alternate)
+    compare_sound(ours.streams.alternate[index], units, compares_sound);
   CHECK(demuxer.counts().dropped_units == 0);
   CHECK(demuxer.counts().continuity_errors == 0);
   // All but those that fill their last packet to the byte.
   CHECK(ours.early * 100 >= (expected.video.size() - 1) * 99);
+  CHECK(ours.tracks == 1 + ours.sounds.size());
+  return ours.sounds;
 }
 
 }  // namespace
@@ -160,6 +183,44 @@ TEST_CASE("AAC in LATM comes out frame by frame", "[ts][oracle]") {
                     "-c:v libx264 -preset ultrafast -g 30 -c:a aac -b:a 96k "
                     "-mpegts_flags latm"),
           false);
+}
+
+TEST_CASE("sound in other codecs comes out as libavformat reads it", "[ts][oracle]") {
+  const auto [name, encoder, codec, rate, channels, samples] =
+      GENERATE(table<std::string, std::string, Codec, int, int, int>({
+          {"mp2", "mp2 -b:a 192k -ac 2", Codec::kMp2, 48'000, 2, 1152},
+          {"mp2-low", "mp2 -b:a 64k -ar 22050 -ac 1", Codec::kMp2, 22'050, 1, 1152},
+          {"mp3", "libmp3lame -b:a 128k -ac 2 -ar 44100", Codec::kMp3, 44'100, 2, 1152},
+          {"mp3-low", "libmp3lame -b:a 32k -ac 1 -ar 16000", Codec::kMp3, 16'000, 1, 576},
+          {"ac3", "ac3 -b:a 192k -ac 2", Codec::kAc3, 48'000, 2, 1536},
+          {"ac3-51", "ac3 -b:a 384k -ac 6 -ar 44100", Codec::kAc3, 44'100, 6, 1536},
+          {"opus", "libopus -b:a 96k -ac 2", Codec::kOpus, 48'000, 2, 960},
+          {"opus-short", "libopus -b:a 96k -ac 1 -frame_duration 10", Codec::kOpus, 48'000, 1, 960},
+          {"opus-51", "libopus -b:a 256k -ac 6", Codec::kOpus, 48'000, 6, 960},
+      }));
+  CAPTURE(name);
+  const auto sounds =
+      compare(make_clip(name, "-c:v libx264 -preset ultrafast -g 30 -c:a " + encoder), true);
+  if (sounds.empty()) return;
+  const TrackInfo& track = *sounds.at(0);
+  CHECK(track.codec == codec);
+  CHECK(track.audio == AudioParameters{rate, channels, samples});
+}
+
+TEST_CASE("all tracks of sound come out, with their languages", "[ts][oracle]") {
+  const auto sounds =
+      compare(make_clip("languages",
+                        "-map 0:v -map 1:a -map 1:a -map 1:a -c:v libx264 -preset ultrafast -g 30 "
+                        "-c:a:0 aac -c:a:1 mp2 -c:a:2 libopus -metadata:s:a:0 language=eng "
+                        "-metadata:s:a:1 language=fra"),
+              true);
+  if (sounds.empty()) return;
+  REQUIRE(sounds.size() == 3);
+  CHECK(sounds.at(0)->language == "eng");
+  CHECK(sounds.at(1)->language == "fra");
+  CHECK(sounds.at(1)->index == 1);
+  CHECK(sounds.at(2)->language.empty());
+  CHECK(sounds.at(2)->codec == Codec::kOpus);
 }
 
 TEST_CASE("a live encoder's clip comes out as libavformat reads it", "[ts][oracle]") {

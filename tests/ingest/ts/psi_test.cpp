@@ -77,16 +77,32 @@ TEST_CASE("tables are read, and what does not add up is not", "[ts]") {
   const auto streams = parse_map(ts_map({{0x24, 0x101}}));
   REQUIRE(streams);
   CHECK(streams->program == 1);
-  CHECK(streams->streams.front() == ElementaryStream{.pid = 0x101, .type = 0x24});
+  CHECK(streams->streams.front().pid == 0x101);
+  CHECK(streams->streams.front().type == 0x24);
   CHECK_FALSE(parse_map(ts_association({{1, 0x100}})));
   CHECK_FALSE(parse_association(ts_map({})));
   CHECK_FALSE(parse_map(ts_section(2, {0xE1, 0, 0xF0, 9})));
   CHECK_FALSE(parse_map(ts_section(2, {0xE1, 0, 0xF0, 0, 0x1B, 0xE1, 0, 0xF0, 9})));
-  const auto opus = parse_map(
-      ts_section(2, {0xE1, 0, 0xF0, 0, 0x06, 0xE1, 0, 0xF0, 6, 5, 4, 'O', 'p', 'u', 's'}));
-  REQUIRE(opus);
-  CHECK(opus->streams.front().registration == 0x4F707573);
   auto next = ts_association({{1, 0x100}});
   next[5] &= 0xFE;  // Not valid yet.
   CHECK_FALSE(parse_association(next));
+}
+
+TEST_CASE("the descriptors of a stream of sound say its codec and its language", "[ts]") {
+  const auto opus =
+      parse_map(ts_section(2, {0xE1, 0,   0xF0, 0, 0x06, 0xE1, 0,   0xF0, 16,   5, 4,    'O', 'p',
+                               'u',  's', 0x0A, 4, 'F',  'r',  'a', 0,    0x7F, 2, 0x80, 6}));
+  REQUIRE(opus);
+  CHECK(opus->streams.front().registration == 0x4F707573);
+  CHECK(opus->streams.front().opus_channels == 6);
+  CHECK(opus->streams.front().language == "fra");
+  const auto ac3 = parse_map(ts_section(
+      2, {0xE1, 0, 0xF0, 0, 0x06, 0xE1, 0, 0xF0, 9, 0x6A, 1, 0, 0x0A, 4, 'u', 'n', 'd', 0}));
+  REQUIRE(ac3);
+  CHECK(ac3->streams.front().is_dvb_ac3);
+  CHECK(ac3->streams.front().language.empty());
+  const auto nonsense = parse_map(
+      ts_section(2, {0xE1, 0, 0xF0, 0, 0x0F, 0xE1, 0, 0xF0, 6, 0x0A, 4, 'e', '1', '"', 0}));
+  REQUIRE(nonsense);
+  CHECK(nonsense->streams.front().language.empty());
 }

@@ -276,7 +276,7 @@ TEST_CASE("a map that changes in mid-stream changes the tracks", "[ts]") {
   f.writer.tables();
   f.video(0, true);
   f.writer.section(0x1000, ts_map({{0x1B, 0x100}, {0x0F, 0x101}}));  // The same again.
-  f.writer.section(0x1000, ts_map({{0x1B, 0x102}, {0x0F, 0x101}, {0x0F, 0x103}, {0x81, 0x104}}));
+  f.writer.section(0x1000, ts_map({{0x1B, 0x102}, {0x0F, 0x101}, {0x1B, 0x103}, {0x87, 0x104}}));
   f.video(3'000, true);  // On the PID that is gone.
   f.writer.pes(0x102, 0xE0, {.pts = 6'000}, picture(true, 300), false);
   f.audio(6'000);
@@ -328,9 +328,23 @@ TEST_CASE("programs that share a map's PID are told apart", "[ts]") {
   CHECK(f.out.packets.size() == 1);
 }
 
+TEST_CASE("of a program's sound eight tracks are taken, each with its place", "[ts]") {
+  Fixture f;
+  std::vector<std::pair<std::uint8_t, std::uint16_t>> streams;
+  for (std::uint16_t i = 0; i < 10; ++i)
+    streams.emplace_back(0x0F, static_cast<std::uint16_t>(0x101 + i));
+  f.writer.tables({streams.begin(), streams.end()});
+  for (std::uint16_t i = 0; i < 10; ++i)
+    f.writer.pes(static_cast<std::uint16_t>(0x101 + i), 0xC0, {.pts = 90'000}, adts_frame(), true);
+  REQUIRE(f.push().has_value());
+  REQUIRE(f.out.packets.size() == 8);
+  for (int i = 0; i < 8; ++i) CHECK(f.out.packets[static_cast<std::size_t>(i)].track->index == i);
+  CHECK(f.demuxer.counts().unsupported_streams == 2);
+}
+
 TEST_CASE("a program of which nothing can be taken is counted once", "[ts]") {
   Fixture f;
-  for (int i = 0; i < 3; ++i) f.writer.tables({{0x03, 0x100}, {0x81, 0x101}});
+  for (int i = 0; i < 3; ++i) f.writer.tables({{0x02, 0x100}, {0x87, 0x101}});
   REQUIRE(f.push().has_value());
   CHECK(f.out.programs.empty());
   CHECK(f.demuxer.counts().unsupported_streams == 2);
