@@ -28,6 +28,15 @@ Result<std::unique_ptr<Sink<EncodedPacket>>> create(Options options, Sink<CmafCh
   return std::make_unique<Chunker>(std::move(options), chunks);
 }
 
+std::shared_ptr<const InitSegment> init_of(std::shared_ptr<const TrackInfo> track, MediaTime wish) {
+  InitSegment init{.bytes = write_init_segment(*track),
+                   .codecs = codec_string(*track),
+                   .track = nullptr,
+                   .part_target = part_target_for(*track, wish)};
+  init.track = std::move(track);
+  return std::make_shared<const InitSegment>(std::move(init));
+}
+
 Chunker::Chunker(Options options, Sink<CmafChunk>& chunks)
     : options_(std::move(options)), chunks_(chunks) {
   if (options_.metrics == nullptr) return;
@@ -71,7 +80,7 @@ bool Chunker::is_known(const std::shared_ptr<const TrackInfo>& track) {
 
 Status Chunker::begin_segment(const EncodedPacket& packet) {
   const bool is_new = !is_known(packet.track);
-  if (is_new && init_ && !packet.starts_discontinuity)
+  if (is_new && init_ && segment_ && !packet.starts_discontinuity)
     return invalid("new parameters without a discontinuity");
   if (is_new) begin_init(packet);
   if (is_new || packet.starts_discontinuity) {
@@ -93,10 +102,7 @@ void Chunker::begin_init(const EncodedPacket& packet) {
   if (init_) next_tick_ = to_ticks(from_ticks(next_tick_, timescale_), timescale);
   timescale_ = timescale;
   length_ = part_length_of(track, options_.part_target);
-  init_ = std::make_shared<const InitSegment>(InitSegment{.bytes = write_init_segment(track),
-                                                          .codecs = codec_string(track),
-                                                          .track = packet.track,
-                                                          .part_target = length_.target});
+  init_ = init_of(packet.track, options_.part_target);
   newest_track_ = packet.track;
 }
 

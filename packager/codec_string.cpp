@@ -83,6 +83,11 @@ std::string codec_string(const TrackInfo& track) {
       return av1_string(track);
     case Codec::kAac:
       return aac_string(config);
+    case Codec::kOpus:
+    case Codec::kMp2:
+    case Codec::kMp3:
+    case Codec::kAc3:
+      break;  // Transcoded before they come here.
   }
   return {};
 }

@@ -7,8 +7,6 @@ namespace millrace::packager {
 namespace {
 
 constexpr std::uint32_t kTrackId = 1;
-// "und", three letters of five bits (ISO/IEC 14496-12 8.4.2.3).
-constexpr std::uint32_t kUndetermined = 0x55c4;
 constexpr std::uint32_t kUnityMatrix[] = {0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000};
 
 void write_matrix(BoxWriter& out) {
@@ -162,6 +160,15 @@ void write_sample_table(BoxWriter& out, const TrackInfo& track) {
   });
 }
 
+/// ISO/IEC 14496-12 8.4.2.3: three letters of five bits.
+std::uint32_t packed_language(std::string_view language) {
+  if (language.size() != 3) language = "und";
+  std::uint32_t packed = 0;
+  for (const char letter : language)
+    packed = packed << 5 | (static_cast<std::uint32_t>(letter - 0x60) & 0x1f);
+  return packed;
+}
+
 void write_media(BoxWriter& out, const TrackInfo& track) {
   const bool is_video = track.kind == MediaKind::kVideo;
   out.box("mdia", [&] {
@@ -169,7 +176,7 @@ void write_media(BoxWriter& out, const TrackInfo& track) {
       out.zeros(8);
       out.u32(timescale_of(track));
       out.u32(0);
-      out.u16(kUndetermined);
+      out.u16(packed_language(track.language));
       out.u16(0);
     });
     out.full_box("hdlr", 0, 0, [&] {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/metrics.h"
 #include "base/result.h"
@@ -24,8 +25,15 @@ struct Options {
 
 /// One track in, one rendition out. `chunks` must outlive the returned sink. kInvalidData: a packet
 /// before the first one that opens a segment (finish() makes the next packet such), and new
-/// parameters on one that starts no discontinuity.
+/// parameters on one that neither starts a discontinuity nor follows finish().
 Result<std::unique_ptr<Sink<EncodedPacket>>> create(Options options, Sink<CmafChunk>& chunks);
+
+/// The init segment that create() makes of a track: what a rendition will be before it has media.
+std::shared_ptr<const InitSegment> init_of(std::shared_ptr<const TrackInfo> track, MediaTime wish);
+
+/// What went into a chunk of our own: payloads share its bytes; times are to its ticks, decode
+/// times those of its samples. Neither segment numbers nor gaps are in it.
+std::vector<EncodedPacket> packets_of(const CmafChunk& chunk);
 
 /// PART-TARGET of a track for the configured wish (design.md §5), rounded up to 10 µs: k frames
 /// nearest the wish for a constant rate; for audio one frame more than its parts have.
