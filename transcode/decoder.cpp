@@ -25,6 +25,10 @@ AVCodecID codec_id(Codec codec) {
     case Codec::kAv1:
       return AV_CODEC_ID_AV1;
     case Codec::kAac:
+    case Codec::kOpus:
+    case Codec::kMp2:
+    case Codec::kMp3:
+    case Codec::kAc3:
       break;
   }
   return AV_CODEC_ID_NONE;

@@ -6,9 +6,11 @@
 #include <array>
 #include <numeric>
 
+#include "transcode/encoder_codec.h"
+
 extern "C" {
 #include <libavcodec/avcodec.h>
-#include <libavutil/opt.h>
+#include <libavutil/log.h>
 }
 
 namespace millrace::transcode {
@@ -24,11 +26,6 @@ constexpr MediaTime kRounding{1};
 
 Error unsupported(std::string_view what) {
   return Error{ErrorCode::kUnsupported, fmt::format("encoder: {}", what)};
-}
-
-void append_u16(std::vector<std::uint8_t>& bytes, std::size_t value) {
-  bytes.push_back(static_cast<std::uint8_t>(value >> 8));
-  bytes.push_back(static_cast<std::uint8_t>(value));
 }
 
 /// The source's, but where the rung's size is not in its proportion by more than rounding.
@@ -65,41 +62,7 @@ void set_rates(AVCodecContext& context, const Rung& rung, Rational ticks, bool i
       static_cast<int>(std::min<std::int64_t>(context.rc_max_rate, 1'000'000'000));
 }
 
-std::string x264_parameters(const EncoderSettings& settings, bool is_constant) {
-  // annexb=0: NAL units with lengths, as the packets carry them. Key frames only where push() asks.
-  std::string text = "annexb=0:keyint=infinite:scenecut=0:open-gop=0:sliced-threads=0:stitchable=1";
-  text += is_constant ? ":force-cfr=1" : ":force-cfr=0";
-  if (!settings.is_zero_latency)
-    text += fmt::format(":rc-lookahead={}:sync-lookahead=0:bframes={}:b-adapt=0:mbtree=1",
-                        settings.lookahead_frames, settings.b_frames);
-  return text;
-}
-
 }  // namespace
-
-Bytes avc_configuration(std::span<const std::uint8_t> headers) {
-  if (!headers.empty() && headers[0] == 1) return Bytes::copy_of(headers);  // Is one already.
-  std::span<const std::uint8_t> sequence, picture;
-  while (headers.size() > 4) {
-    std::size_t length = 0;
-    for (const std::uint8_t byte : headers.first(4)) length = length << 8 | byte;
-    if (length > headers.size() - 4 || length == 0) break;
-    const auto unit = headers.subspan(4, length);
-    if ((unit[0] & 31) == 7) sequence = unit;
-    if ((unit[0] & 31) == 8) picture = unit;
-    headers = headers.subspan(4 + length);
-  }
-  if (sequence.size() < 4 || picture.empty()) return Bytes();
-  std::vector<std::uint8_t> record{1, sequence[1], sequence[2], sequence[3], 0xff, 0xe1};
-  append_u16(record, sequence.size());
-  record.insert(record.end(), sequence.begin(), sequence.end());
-  record.push_back(1);
-  append_u16(record, picture.size());
-  record.insert(record.end(), picture.begin(), picture.end());
-  if (sequence[1] == 100)  // High: chroma format 4:2:0, 8 bits, no SPS extension.
-    record.insert(record.end(), {0xfd, 0xf8, 0xf8, 0});
-  return Bytes::copy_of(std::span<const std::uint8_t>(record));
-}
 
 bool DecodeTimes::add_picture(const Picture& picture) {
   const bool starts_anew = !picture_end_ || picture.follows_gap || picture.starts_discontinuity ||
@@ -143,8 +106,10 @@ Encoder::~Encoder() = default;
 Result<std::unique_ptr<Encoder>> Encoder::create(const Rung& rung, const EncoderSettings& settings,
                                                  const VideoParameters& source,
                                                  std::optional<MediaTime> not_before) {
-  const AVCodec* codec = avcodec_find_encoder_by_name("libx264");
-  if (codec == nullptr) return unsupported("libavcodec has no libx264");
+  const char* const name = encoder_name(rung.codec);
+  const AVCodec* codec = name ? avcodec_find_encoder_by_name(name) : nullptr;
+  if (codec == nullptr)
+    return unsupported(fmt::format("none for {} in libavcodec", to_string(rung.codec)));
   std::unique_ptr<Encoder> encoder(new Encoder(settings, source, not_before));
   encoder->context_.reset(avcodec_alloc_context3(codec));
   encoder->packet_.reset(av_packet_alloc());
@@ -166,16 +131,15 @@ Result<std::unique_ptr<Encoder>> Encoder::create(const Rung& rung, const Encoder
   context.color_trc = static_cast<AVColorTransferCharacteristic>(colour.transfer);
   context.colorspace = static_cast<AVColorSpace>(colour.matrix);
   context.color_range = colour.is_full_range ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
-  av_opt_set(context.priv_data, "preset", settings.preset, 0);
-  if (settings.is_zero_latency) av_opt_set(context.priv_data, "tune", "zerolatency", 0);
-  av_opt_set(context.priv_data, "profile", "high", 0);
-  av_opt_set(context.priv_data, "forced-idr", "1", 0);
-  av_opt_set(context.priv_data, "x264-params", x264_parameters(settings, is_constant).c_str(), 0);
-  if (avcodec_open2(&context, codec, nullptr) < 0) return unsupported("x264 refuses the rung");
+  RETURN_IF_ERROR(set_codec_options(context, rung.codec, settings, is_constant));
+  if (avcodec_open2(&context, codec, nullptr) < 0)
+    return unsupported(fmt::format("{} refuses the rung", name));
   TrackInfo& track = encoder->track_;
-  track.codec_configuration = avc_configuration(
-      {context.extradata, static_cast<std::size_t>(std::max(0, context.extradata_size))});
-  if (track.codec_configuration.empty()) return unsupported("x264 gives no parameter sets");
+  track.codec = rung.codec;
+  ASSIGN_OR_RETURN(
+      track.codec_configuration,
+      configuration_of(rung.codec, {context.extradata, static_cast<std::size_t>(
+                                                           std::max(0, context.extradata_size))}));
   track.video = source;
   track.video.width = rung.width;
   track.video.height = rung.height;
@@ -210,7 +174,7 @@ Status Encoder::push(const Frame& frame, const Handler& on_packet) {
   av_frame_remove_side_data(input.get(), AV_FRAME_DATA_REGIONS_OF_INTEREST);
   pending_.emplace(tick, picture);
   if (avcodec_send_frame(context_.get(), input.get()) < 0)
-    return Error{ErrorCode::kSystem, "encoder: x264 failed"};
+    return Error{ErrorCode::kSystem, "encoder: it failed"};
   return receive(on_packet);
 }
 
@@ -223,7 +187,7 @@ Status Encoder::receive(const Handler& on_packet) {
   for (;;) {
     const int status = avcodec_receive_packet(context_.get(), packet_.get());
     if (status == AVERROR(EAGAIN) || status == AVERROR_EOF) return ok();
-    if (status < 0) return Error{ErrorCode::kSystem, "encoder: x264 failed"};
+    if (status < 0) return Error{ErrorCode::kSystem, "encoder: it failed"};
     const auto pending = pending_.find(packet_->pts);
     CHECK(pending != pending_.end());
     Output output;
@@ -233,10 +197,25 @@ Status Encoder::receive(const Handler& on_packet) {
     output.dts = times.dts;
     output.duration = times.duration;
     output.is_key_frame = (packet_->flags & AV_PKT_FLAG_KEY) != 0;
-    output.payload = {packet_->data, static_cast<std::size_t>(packet_->size)};
+    output.payload =
+        sample_of(track_.codec, {packet_->data, static_cast<std::size_t>(packet_->size)});
     on_packet(output);
     av_packet_unref(packet_.get());
   }
+}
+
+Result<TrackInfo> describe_rung(const Rung& rung, Profile profile, const TrackInfo& source,
+                                MediaTime part_target) {
+  // An encoder allocates for its pictures when it is opened.
+  constexpr std::int64_t kMostPixels = std::int64_t{4096} * 2304;
+  if (std::int64_t{rung.width} * rung.height > kMostPixels)
+    return unsupported("a rung that is too large to be described");
+  av_log_set_level(AV_LOG_QUIET);  // An encoder tells its settings when it is opened.
+  ASSIGN_OR_RETURN(
+      const auto encoder,
+      Encoder::create(rung, encoder_settings(profile, source.video, part_target, rung.codec),
+                      source.video));
+  return encoder->track();
 }
 
 }  // namespace millrace::transcode

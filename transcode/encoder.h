@@ -1,6 +1,6 @@
 #pragma once
-// One rung's H.264 encoder: x264 on one thread through libavcodec. Packets come out with the
-// source's exact presentation times, and decode times that follow one another without a hole.
+// One rung's encoder: x264, x265 or SVT-AV1 on one thread through libavcodec. Packets come out with
+// the source's exact presentation times, and decode times that follow one another without a hole.
 //
 // Thread: one at a time.
 #include <deque>
@@ -53,10 +53,6 @@ class DecodeTimes {
   std::optional<MediaTime> picture_end_;  ///< Of the newest picture.
   std::deque<Place> places_;
 };
-
-/// The body of avcC (ISO/IEC 14496-15 5.3.3.1) from x264's headers, NAL units with 4-byte lengths;
-/// empty where there is no SPS or PPS.
-Bytes avc_configuration(std::span<const std::uint8_t> headers);
 
 class Encoder {
  public:

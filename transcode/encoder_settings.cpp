@@ -11,7 +11,9 @@ MediaTime frame_duration(const VideoParameters& source) {
 }
 
 EncoderSettings encoder_settings(Profile profile, const VideoParameters& source,
-                                 MediaTime part_target) {
+                                 MediaTime part_target, Codec codec) {
+  if (codec == Codec::kHevc) return {.preset = "ultrafast"};
+  if (codec == Codec::kAv1) return {.preset = "12"};
   constexpr EncoderSettings kBalanced{.preset = "superfast",
                                       .is_zero_latency = false,
                                       .lookahead_frames = 5,

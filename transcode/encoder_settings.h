@@ -12,12 +12,15 @@ struct EncoderSettings {
   int b_frames = 0;
   /// Pictures that the encoder holds back before it returns the first.
   int delay_frames = 0;
+  /// All pictures are the same one, and none is waited for.
+  bool is_still = false;
 };
 
 /// Superfast with five frames of lookahead and one B-frame has better pictures than veryfast
 /// zerolatency at 0.7 of its cost, where five frames are less than `part_target`; else zerolatency.
+/// HEVC and AV1 know their fastest only, without delay.
 EncoderSettings encoder_settings(Profile profile, const VideoParameters& source,
-                                 MediaTime part_target);
+                                 MediaTime part_target, Codec codec = Codec::kH264);
 
 /// The longest that a picture of the source lasts: 1/25 s where nothing is known.
 MediaTime frame_duration(const VideoParameters& source);

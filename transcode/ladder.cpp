@@ -13,7 +13,8 @@ int even(double size) {
 
 }  // namespace
 
-std::vector<Rung> plan_ladder(const std::vector<RungTemplate>& ladder, const TrackInfo& source) {
+std::vector<Rung> plan_ladder(const std::vector<RungTemplate>& ladder, const TrackInfo& source,
+                              RungMode mode) {
   std::vector<Rung> rungs;
   const int width = source.video.width, height = source.video.height;
   if (source.kind != MediaKind::kVideo || width <= 0 || height <= 0) return rungs;
@@ -23,17 +24,34 @@ std::vector<Rung> plan_ladder(const std::vector<RungTemplate>& ladder, const Tra
   for (const auto& rung : ladder) {
     if (rung.passthrough || rung.height <= 0 || rung.height > shorter) continue;
     if (is_passed_through && rung.height == shorter) continue;
+    const RungMode own = rung.mode.value_or(mode);
+    if (own == RungMode::kOff) continue;
     const double scale = static_cast<double>(rung.height) / shorter;
     rungs.push_back({.name = rung.name,
                      .width = even(width * scale),
                      .height = even(height * scale),
-                     .bits_per_second = rung.bits_per_second});
+                     .bits_per_second = rung.bits_per_second,
+                     .codec = Codec::kH264,
+                     .is_on_demand = own == RungMode::kOnDemand});
   }
   std::stable_sort(rungs.begin(), rungs.end(), [](const Rung& a, const Rung& b) {
     return std::pair(a.width * a.height, a.bits_per_second) >
            std::pair(b.width * b.height, b.bits_per_second);
   });
   return rungs;
+}
+
+Rung rung_like(const TrackInfo& source) {
+  // 4:2:0 needs even sizes; none is larger than the source's.
+  const int width = std::max(2, source.video.width / 2 * 2);
+  const int height = std::max(2, source.video.height / 2 * 2);
+  // A tenth of a bit per pixel at 30 pictures/s: generous for a key frame and what adds nothing.
+  const auto bits_per_second = std::int64_t{3} * width * height;
+  return {.name = "source",
+          .width = width,
+          .height = height,
+          .bits_per_second = std::clamp<std::int64_t>(bits_per_second, 300'000, 8'000'000),
+          .codec = source.codec};
 }
 
 }  // namespace millrace::transcode

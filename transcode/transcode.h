@@ -6,7 +6,9 @@
 // Thread: every call on the channel's loop; rungs' packets are pushed there too.
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,12 +21,16 @@
 
 namespace millrace::transcode {
 
+/// When a rung is encoded.
+enum class RungMode { kOnDemand, kAlways, kOff };
+
 /// A line of a ladder template.
 struct RungTemplate {
   std::string name;
   bool passthrough = false;
   int height = 0;  ///< Of the landscape picture: the shorter side of a portrait one.
   std::int64_t bits_per_second = 0;
+  std::optional<RungMode> mode = std::nullopt;  ///< Absent: the channel's.
 };
 
 enum class Profile { kRealtime, kBalanced };
@@ -35,12 +41,25 @@ struct Rung {
   int width = 0;
   int height = 0;
   std::int64_t bits_per_second = 0;
+  Codec codec = Codec::kH264;  ///< Or kHevc, kAv1.
+  bool is_on_demand = false;   ///< Of the channel's concern, not of a worker's.
   friend bool operator==(const Rung&, const Rung&) = default;
 };
 
 /// The encoded rungs of a template for this source, largest first: never upscaled, none of the
-/// source's own size where the source is passed through.
-std::vector<Rung> plan_ladder(const std::vector<RungTemplate>& ladder, const TrackInfo& source);
+/// source's own size where the source is passed through, none that is off. `mode`: of those that
+/// say none.
+std::vector<Rung> plan_ladder(const std::vector<RungTemplate>& ladder, const TrackInfo& source,
+                              RungMode mode = RungMode::kAlways);
+
+/// A rung of the source's own codec and size, for still pictures.
+Rung rung_like(const TrackInfo& source);
+
+/// What the rung's packets will be, before there are any: an encoder is opened, which gives its
+/// parameter sets, and closed; some milliseconds. kUnsupported: none can be had, or the picture is
+/// larger than 4096x2304, which is left to a worker.
+Result<TrackInfo> describe_rung(const Rung& rung, Profile profile, const TrackInfo& source,
+                                MediaTime part_target);
 
 struct Options {
   std::string channel;      ///< For metrics and the log.
@@ -50,18 +69,83 @@ struct Options {
   /// Of the channel, in media time (the latency budget): profiles with more delay than this fall
   /// back to kRealtime.
   MediaTime part_target{};
+  /// Called on the loop when finish() has drained the ladder, behind the outputs' finish(). It must
+  /// not destroy the ladder. May be empty.
+  std::function<void()> on_drained = {};
 };
 
-/// The source's video goes in (push), rung i's packets come out at outputs[i]: opens_segment and
-/// starts_discontinuity are the source's, on pictures of the same pts. Killing the worker
-/// interrupts outputs up to the next key frame; the first packet behind it has follows_gap.
-/// push() never blocks: when the worker lags by 1 s or 8 MB, packets are dropped up to the next key
-/// frame (millrace_transcode_dropped_total). A new source track restarts the decoder in order.
-/// outputs and references outlive the ladder. finish() drains: the outputs get finish() when all is
-/// out, on the loop.
-Result<std::unique_ptr<Sink<EncodedPacket>>> create(Options options,
-                                                    std::vector<Sink<EncodedPacket>*> outputs,
-                                                    net::EventLoop& loop, Metrics& metrics);
+/// The encoded rungs of a channel, each of them only while it is wanted. The source's video goes in
+/// (push), rung i's packets come out at outputs[i]: opens_segment and starts_discontinuity are the
+/// source's, on pictures of the same pts.
+class Ladder : public Sink<EncodedPacket> {
+ public:
+  /// One for each rung; none is at first. A rung that is wanted anew begins with `backlog`: all
+  /// packets of the source from one that opens a segment up to the newest pushed; where that is
+  /// empty, with the next picture that opens a segment. One that is wanted no more ends where the
+  /// next segment opens: its output gets finish(). Without a wanted rung no worker runs.
+  virtual void want(std::vector<bool> wanted, std::vector<EncodedPacket> backlog) = 0;
+  /// Of want().
+  virtual const std::vector<bool>& wanted() const = 0;
+};
+
+/// Killing a worker interrupts outputs up to the next key frame; the first packet behind it has
+/// follows_gap. push() never blocks: when a worker lags by 1 s or 8 MB, packets are dropped up to
+/// the next key frame (millrace_transcode_dropped_total). A new source track restarts the decoder
+/// in order. outputs and references outlive the ladder. finish() drains: the outputs get finish()
+/// when all is out, on the loop.
+Result<std::unique_ptr<Ladder>> create(Options options,
+                                       const std::vector<Sink<EncodedPacket>*>& outputs,
+                                       net::EventLoop& loop, Metrics& metrics);
+
+// --- Sound --------------------------------------------------------------------------------------
+
+struct AudioOptions {
+  std::string channel;      ///< For metrics and the log.
+  std::string worker_path;  ///< The millrace-transcoder binary.
+  std::int64_t bits_per_second = 160'000;
+};
+
+/// Sound of any codec goes in (push), AAC-LC of at most two channels comes out at `output`, in
+/// front of the channel's timeline: times are the source's, the encoder's delay taken off. A jump
+/// of the source's times begins anew, and so does another track (its index and language are kept).
+/// The decoder and the encoder run in a worker process; one that dies is replaced, and what it had
+/// is lost. push() never blocks: when the worker lags by 2 s or 1 MiB, packets are dropped
+/// (millrace_transcode_audio_dropped_total). `output` gets its packets on the loop, later than
+/// push(), and finish() behind finish(). Everything outlives it.
+Result<std::unique_ptr<Sink<EncodedPacket>>> create_audio(AudioOptions options,
+                                                          Sink<EncodedPacket>& output,
+                                                          net::EventLoop& loop, Metrics& metrics);
+
+// --- Still pictures, for when there is no source --------------------------------------------
+
+struct StillOptions {
+  std::string channel;       ///< For the log.
+  std::string worker_path;   ///< The millrace-transcoder binary.
+  std::vector<Rung> rungs;   ///< Largest first.
+  std::size_t pictures = 0;  ///< In one group of pictures.
+  MediaTime picture_duration{};
+  std::string slate;  ///< A PNG or JPEG file; empty: the last picture of the source.
+};
+
+/// One rung's group of pictures: a key frame and what follows it, in decoding order, which is the
+/// order of presentation. Repeated it shows the picture for as long as one likes.
+struct StillRung {
+  std::shared_ptr<const TrackInfo> track;
+  std::vector<Bytes> pictures;
+};
+
+/// A worker that makes them is under way; destroying it ends that without a word.
+class StillMaker {
+ public:
+  virtual ~StillMaker() = default;
+};
+
+/// Encodes a picture that does not move once for every rung, by a worker of its own: `source` is
+/// decoded for its last picture, from a key frame on, and for its parameters in any case. `reply`
+/// is called once on the loop, not inside this call; kTimedOut after 10 s. References outlive it.
+Result<std::unique_ptr<StillMaker>> make_still(
+    StillOptions options, const std::vector<EncodedPacket>& source, net::EventLoop& loop,
+    std::function<void(Result<std::vector<StillRung>>)> reply);
 
 /// `main` of the worker process: serves one ladder on the socket `descriptor` until it closes.
 /// Returns the exit code.

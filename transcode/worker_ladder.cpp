@@ -16,6 +16,8 @@ constexpr std::chrono::seconds kHang(3);
 // A worker that is fed sends statistics four times a second.
 constexpr std::chrono::seconds kStatisticsAge(1);
 constexpr std::chrono::seconds kLongestDrain(10);
+// What a worker lags by that has caught up.
+constexpr std::chrono::milliseconds kCaughtUp(300);
 // Behind this a rung goes on with the next segment rather than with late pictures.
 constexpr std::chrono::seconds kLateness(1);
 // Fields of a packet message besides its payload, generously.
@@ -39,7 +41,8 @@ struct WorkerLadder::RungState {
 };
 
 WorkerLadder::WorkerLadder(Options options, std::vector<Sink<EncodedPacket>*> outputs,
-                           net::EventLoop& loop, Metrics& metrics)
+                           const std::vector<EncodedPacket>& backlog, net::EventLoop& loop,
+                           Metrics& metrics)
     : options_(std::move(options)),
       loop_(loop),
       metrics_(metrics),
@@ -63,6 +66,7 @@ WorkerLadder::WorkerLadder(Options options, std::vector<Sink<EncodedPacket>*> ou
                           "millrace_transcode_frames_total", "Pictures encoded.",
                           {{"channel", options_.channel}, {"rung", options_.rungs[i].name}}),
                       .moved_at = {}});
+  for (const auto& packet : backlog) backlog_.push(packet);
 }
 
 WorkerLadder::~WorkerLadder() {
@@ -147,7 +151,7 @@ bool WorkerLadder::is_to_be_dropped(const EncodedPacket& packet) {
   const bool may_lag = is_catching_up_ || !is_ready_;
   const bool is_lagging =
       window_.age(now) > (may_lag ? std::chrono::nanoseconds(kHang) : FeedWindow::kMaxAge) ||
-      window_.bytes() + packet.payload.size() > FeedWindow::kMaxBytes;
+      window_.bytes() + packet.payload.size() > FeedWindow::kMaxBytes * (may_lag ? 2 : 1);
   if (is_lagging || is_too_large)
     is_dropping_ = true;
   else if (packet.is_key_frame)
@@ -180,8 +184,9 @@ Status WorkerLadder::finish() {
 // --- What comes back --------------------------------------------------------------------------
 
 void WorkerLadder::on_received(std::span<const std::uint8_t> bytes) {
-  const Status status = frames_.append(
-      bytes, [this](worker::MessageType type, Bytes body) { return on_message(type, body); });
+  const Status status = frames_.append(bytes, [this](worker::MessageType type, const Bytes& body) {
+    return on_message(type, body);
+  });
   if (!status.has_value()) end_worker(status.error().message, status.error().code);
 }
 
@@ -220,7 +225,7 @@ Status WorkerLadder::on_packet(worker::PacketMessage message) {
     return Error{ErrorCode::kInvalidData, "the worker has a rung too many"};
   if (!window_.acknowledge(message.packets_taken))
     return Error{ErrorCode::kInvalidData, "the worker has taken more than it was sent"};
-  if (window_.acknowledged() >= catch_up_packets_) is_catching_up_ = false;
+  end_catch_up();
   RungState& rung = rungs_[message.rung];
   ASSIGN_OR_RETURN(auto packet, rung.gate.pass(std::move(message.packet)));
   if (!packet) return ok();
@@ -236,6 +241,12 @@ Status WorkerLadder::on_packet(worker::PacketMessage message) {
   return ok();
 }
 
+/// It has taken the backlog, and what came meanwhile.
+void WorkerLadder::end_catch_up() {
+  if (window_.acknowledged() >= catch_up_packets_ && window_.age(clock_.steady_now()) < kCaughtUp)
+    is_catching_up_ = false;
+}
+
 void WorkerLadder::on_delivered() {
   std::optional<MediaTime> all;
   for (const auto& rung : rungs_) {
@@ -249,7 +260,7 @@ void WorkerLadder::on_delivered() {
 Status WorkerLadder::on_statistics(const worker::Statistics& statistics) {
   if (!window_.acknowledge(statistics.packets_taken) || statistics.rungs.size() != rungs_.size())
     return Error{ErrorCode::kInvalidData, "the worker's statistics make no sense"};
-  if (window_.acknowledged() >= catch_up_packets_) is_catching_up_ = false;
+  end_catch_up();
   const auto now = clock_.steady_now();
   for (std::size_t i = 0; i < rungs_.size(); ++i) {
     const auto &before = statistics_.rungs[i], &rung = statistics.rungs[i];
@@ -337,18 +348,7 @@ void WorkerLadder::finish_outputs() {
     if (rung.output != nullptr)
       if (const Status status = rung.output->finish(); !status.has_value())
         metrics_.count_error("transcode", status.error().code);
-}
-
-Result<std::unique_ptr<Sink<EncodedPacket>>> create(Options options,
-                                                    std::vector<Sink<EncodedPacket>*> outputs,
-                                                    net::EventLoop& loop, Metrics& metrics) {
-  if (options.rungs.empty() || options.rungs.size() > worker::kMaxRungs ||
-      options.rungs.size() != outputs.size())
-    return Error{ErrorCode::kUnsupported, "transcode: a ladder has 1 to 16 rungs"};
-  auto ladder =
-      std::make_unique<WorkerLadder>(std::move(options), std::move(outputs), loop, metrics);
-  RETURN_IF_ERROR(ladder->start());
-  return ladder;
+  if (options_.on_drained) options_.on_drained();
 }
 
 }  // namespace millrace::transcode

@@ -26,9 +26,10 @@ namespace millrace::transcode {
 
 class WorkerLadder final : public Sink<EncodedPacket> {
  public:
-  /// References outlive it.
-  WorkerLadder(Options options, std::vector<Sink<EncodedPacket>*> outputs, net::EventLoop& loop,
-               Metrics& metrics);
+  /// All of options.rungs. It begins with `backlog`, whose first packet opens a segment, or with
+  /// the first pushed. References outlive it.
+  WorkerLadder(Options options, std::vector<Sink<EncodedPacket>*> outputs,
+               const std::vector<EncodedPacket>& backlog, net::EventLoop& loop, Metrics& metrics);
   ~WorkerLadder() override;
 
   /// The first worker. kSystem where the binary cannot be run.
@@ -50,6 +51,7 @@ class WorkerLadder final : public Sink<EncodedPacket> {
   Status on_message(worker::MessageType type, const Bytes& body);
   Status on_packet(worker::PacketMessage message);
   Status on_statistics(const worker::Statistics& statistics);
+  void end_catch_up();
   void on_delivered();
   void on_exited(const std::string& how);
   void end_worker(std::string_view why, ErrorCode code);

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "tests/transcode/picture.h"
-#include "transcode/encoder.h"
+#include "transcode/encoder_codec.h"
 
 #include <catch2/catch.hpp>  // Last: its CHECK replaces base/check.h's.
 
@@ -75,8 +75,10 @@ std::vector<EncodedPacket> make_clip(const ClipOptions& options) {
   track.video.width = options.width;
   track.video.height = options.height;
   track.video.frame_rate = options.frame_rate;
-  track.codec_configuration = transcode::avc_configuration(
-      {context->extradata, static_cast<std::size_t>(context->extradata_size)});
+  track.codec_configuration =
+      transcode::configuration_of(
+          Codec::kH264, {context->extradata, static_cast<std::size_t>(context->extradata_size)})
+          .value();
   Source source{.options = options,
                 .context = context,
                 .track = std::make_shared<const TrackInfo>(std::move(track)),

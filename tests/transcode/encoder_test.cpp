@@ -440,31 +440,3 @@ TEST_CASE("times start anew at a gap, a discontinuity and a long hole, and never
                                    {2990ms, 3023ms - 1ns},
                                    {3023ms - 1ns, 3023ms}});
 }
-
-TEST_CASE("a configuration record is made of x264's headers", "[avc_configuration]") {
-  const std::uint8_t headers[] = {0, 0, 0, 5, 0x67, 0x64, 0x00, 0x1e, 0xac,  // SPS
-                                  0, 0, 0, 2, 0x06, 0x05,                    // SEI
-                                  0, 0, 0, 3, 0x68, 0xeb, 0xe3};             // PPS
-  const std::uint8_t high[] = {1,    0x64, 0x00, 0x1e, 0xff, 0xe1, 0, 5,
-                               0x67, 0x64, 0x00, 0x1e, 0xac, 1,    0, 3,
-                               0x68, 0xeb, 0xe3, 0xfd, 0xf8, 0xf8, 0};
-  CHECK(transcode::avc_configuration(headers) == Bytes::copy_of(high));
-  CHECK(transcode::avc_configuration(high) == Bytes::copy_of(high));  // One already.
-
-  std::vector<std::uint8_t> main(std::begin(headers), std::end(headers));
-  main[5] = 77;
-  const auto record = transcode::avc_configuration(main);
-  CHECK(record.size() == sizeof high - 4);  // Only High says what its samples are.
-  CHECK(record[1] == 77);
-}
-
-TEST_CASE("headers that are cut or lack a parameter set make no record", "[avc_configuration]") {
-  const std::uint8_t headers[] = {0, 0, 0, 4, 0x67, 0x64, 0x00, 0x1e, 0, 0, 0, 2, 0x68, 0xeb};
-  const std::span<const std::uint8_t> all(headers);
-  REQUIRE_FALSE(transcode::avc_configuration(all).empty());
-  for (std::size_t size = 0; size < all.size(); ++size)
-    CHECK(transcode::avc_configuration(all.first(size)).empty());
-  const std::uint8_t empty_unit[] = {0,    0,    0,    0, 0, 0, 0, 4,    0x67,
-                                     0x64, 0x00, 0x1e, 0, 0, 0, 2, 0x68, 0xeb};
-  CHECK(transcode::avc_configuration(empty_unit).empty());
-}

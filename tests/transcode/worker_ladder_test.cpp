@@ -3,158 +3,16 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
-#include "tests/transcode/clip.h"
-#include "transcode/decoder.h"
+#include "tests/transcode/ladder_show.h"
 
 #include <catch2/catch.hpp>  // Last: its CHECK replaces base/check.h's.
 
 using namespace std::chrono_literals;
 using namespace millrace;
-
-namespace {
-
-struct RecordingSink final : Sink<EncodedPacket> {
-  Status push(EncodedPacket packet) override {
-    packets.push_back(std::move(packet));
-    return ok();
-  }
-  Status finish() override {
-    is_finished = true;
-    return ok();
-  }
-  MediaTime newest() const {
-    MediaTime newest{};
-    for (const auto& packet : packets) newest = std::max(newest, packet.pts);
-    return newest;
-  }
-  std::vector<EncodedPacket> packets;
-  bool is_finished = false;
-};
-
-int child_process() {
-  std::ifstream children("/proc/self/task/" + std::to_string(::gettid()) + "/children");
-  int id = 0;
-  return children >> id ? id : 0;
-}
-
-std::size_t open_descriptors() {
-  const std::filesystem::directory_iterator folder("/proc/self/fd");
-  return static_cast<std::size_t>(std::distance(begin(folder), end(folder)));
-}
-
-/// A ladder of two rungs, fed a clip a dozen pictures ahead of what comes out.
-struct Show {
-  explicit Show(std::vector<EncodedPacket> source_clip, std::string path = MILLRACE_TRANSCODER,
-                transcode::Profile profile = transcode::Profile::kBalanced)
-      : clip(std::move(source_clip)), timer(loop) {
-    auto created =
-        transcode::create({.channel = "shop",
-                           .worker_path = std::move(path),
-                           .profile = profile,
-                           .rungs = {{"large", 160, 90, 200'000}, {"small", 80, 44, 100'000}},
-                           .part_target = 200ms},
-                          {&large, &small}, loop, metrics);
-    REQUIRE(created.has_value());
-    ladder = std::move(created).value();
-  }
-
-  /// Runs the loop until `is_done`; false after 20 s.
-  template <typename Condition>
-  bool run(Condition is_done) {
-    const auto deadline = std::chrono::steady_clock::now() + 20s;
-    bool result = false;
-    std::function<void()> step = [&] {
-      if ((result = is_done()) || std::chrono::steady_clock::now() > deadline) return loop.stop();
-      feed();
-      timer.start(1ms, step);
-    };
-    loop.poll();
-    timer.start(0ms, step);
-    loop.run();
-    timer.cancel();
-    return result;
-  }
-  void feed() {
-    while (is_feeding && fed < clip.size() && fed_ahead() < ahead) {
-      EncodedPacket packet = clip[fed++];
-      packet.received_at = std::chrono::steady_clock::now();
-      REQUIRE(ladder->push(std::move(packet)).has_value());
-    }
-    if (fed == clip.size() && is_finishing) CHECK(ladder->finish().has_value());
-  }
-  std::size_t fed_ahead() const {
-    const auto done = std::min(large.newest(), small.newest());
-    return static_cast<std::size_t>(
-        std::count_if(clip.begin(), clip.begin() + static_cast<std::ptrdiff_t>(fed),
-                      [done](const auto& packet) { return packet.pts > done; }));
-  }
-  bool run_to_end() {
-    is_finishing = true;
-    return run([this] { return large.is_finished && small.is_finished; });
-  }
-  bool run_until_delivered(std::size_t count) {
-    return run([this, count] { return small.packets.size() >= count; });
-  }
-  double restarts() {
-    return metrics
-        .counter("millrace_transcode_worker_restarts_total",
-                 "Workers started in the place of one that ended.", {{"channel", "shop"}})
-        .value();
-  }
-
-  net::EventLoop loop;
-  Metrics metrics;
-  std::vector<EncodedPacket> clip;
-  RecordingSink large, small;
-  std::unique_ptr<Sink<EncodedPacket>> ladder;
-  net::Timer timer;
-  std::size_t fed = 0;
-  std::size_t ahead = 14;
-  bool is_feeding = true;
-  bool is_finishing = false;
-};
-
-std::vector<MediaTime> sorted_pts(const std::vector<EncodedPacket>& packets) {
-  std::vector<MediaTime> times;
-  for (const auto& packet : packets) times.push_back(packet.pts);
-  std::sort(times.begin(), times.end());
-  return times;
-}
-
-std::size_t decodable(const std::vector<EncodedPacket>& packets) {
-  auto decoder = transcode::Decoder::create(packets.at(0).track);
-  REQUIRE(decoder.has_value());
-  std::size_t count = 0;
-  const auto on_frame = [&count](const transcode::Frame& frame) {
-    count += frame.planes->decode_error_flags == 0 ? 1 : 0;
-  };
-  for (const auto& packet : packets) decoder.value()->push(packet, on_frame);
-  decoder.value()->drain(on_frame);
-  CHECK(decoder.value()->errors() == 0);
-  return count;
-}
-
-void check_rung(const RecordingSink& output, const std::vector<EncodedPacket>& clip) {
-  const auto& packets = output.packets;
-  REQUIRE(packets.size() == clip.size());
-  CHECK(sorted_pts(packets) == sorted_pts(clip));
-  CHECK(decodable(packets) == clip.size());
-  for (std::size_t i = 0; i < packets.size(); ++i) {
-    CHECK(packets[i].dts <= packets[i].pts);
-    CHECK_FALSE(packets[i].follows_gap);
-    if (i > 0) CHECK(packets[i].dts == packets[i - 1].dts + packets[i - 1].duration);
-    const auto source = std::find_if(
-        clip.begin(), clip.end(), [&](const auto& packet) { return packet.pts == packets[i].pts; });
-    CHECK(packets[i].opens_segment == source->opens_segment);
-    if (packets[i].opens_segment) CHECK(packets[i].is_key_frame);
-  }
-}
-
-}  // namespace
+using namespace millrace::test;
 
 TEST_CASE("every rung has the source's pictures at the source's times, and its segments",
           "[ladder]") {
@@ -162,7 +20,7 @@ TEST_CASE("every rung has the source's pictures at the source's times, and its s
   const auto profile = GENERATE(transcode::Profile::kRealtime, transcode::Profile::kBalanced);
   const Rational rate = GENERATE(Rational{30, 1}, Rational{30000, 1001});
   CAPTURE(b_frames, static_cast<int>(profile), rate.numerator);
-  Show show(test::make_clip({.frames = 75, .b_frames = b_frames, .frame_rate = rate}),
+  Show show(make_clip({.frames = 75, .b_frames = b_frames, .frame_rate = rate}),
             MILLRACE_TRANSCODER, profile);
   REQUIRE(show.run_to_end());
   check_rung(show.large, show.clip);
@@ -174,7 +32,8 @@ TEST_CASE("every rung has the source's pictures at the source's times, and its s
 
 TEST_CASE("a segment that opens between key frames opens with a key frame in every rung",
           "[ladder]") {
-  Show show(test::make_clip({.frames = 80, .gop = 60, .b_frames = 1, .open_every = 20}));
+  Show show(make_clip({.frames = 80, .gop = 60, .b_frames = 1, .open_every = 20}),
+            MILLRACE_TRANSCODER);
   REQUIRE(show.run_to_end());
   check_rung(show.large, show.clip);
   check_rung(show.small, show.clip);
@@ -184,7 +43,7 @@ TEST_CASE("frames that the source skips are no reason to replace a worker", "[la
   const auto profile = GENERATE(transcode::Profile::kRealtime, transcode::Profile::kBalanced);
   // As ingest's timeline tells it: the frame behind the hole lasts from where the hole began.
   const MediaTime hole = 5 * std::chrono::nanoseconds(33'333'333);
-  auto clip = test::make_clip({.frames = 75});
+  auto clip = make_clip({.frames = 75});
   const std::size_t behind = GENERATE(40u, 41u);
   clip[behind].duration += hole;
   for (std::size_t i = behind; i < clip.size(); ++i) {
@@ -199,12 +58,12 @@ TEST_CASE("frames that the source skips are no reason to replace a worker", "[la
 }
 
 TEST_CASE("a source that goes on in another rate keeps its worker", "[ladder]") {
-  auto clip = test::make_clip({.frames = 60, .frame_rate = {60, 1}});
-  auto slower = test::make_clip(
+  auto clip = make_clip({.frames = 60, .frame_rate = {60, 1}});
+  auto slower = make_clip(
       {.frames = 45, .start = clip.back().pts + clip.back().duration, .first_segment = 200});
   slower[0].starts_discontinuity = true;
   clip.insert(clip.end(), slower.begin(), slower.end());
-  Show show(clip);
+  Show show(clip, MILLRACE_TRANSCODER);
   REQUIRE(show.run_to_end());
   check_rung(show.large, show.clip);
   CHECK(show.restarts() == 0);
@@ -213,7 +72,7 @@ TEST_CASE("a source that goes on in another rate keeps its worker", "[ladder]") 
 TEST_CASE("a killed worker is replaced and nothing is missing or comes twice", "[ladder]") {
   const auto before = open_descriptors();
   {
-    Show show(test::make_clip({.frames = 120, .gop = 30}));
+    Show show(make_clip({.frames = 120, .gop = 30}), MILLRACE_TRANSCODER);
     REQUIRE(show.run_until_delivered(47));
     const int killed = child_process();
     REQUIRE(killed > 0);
@@ -236,7 +95,7 @@ TEST_CASE("a killed worker is replaced and nothing is missing or comes twice", "
 }
 
 TEST_CASE("a worker that hangs is replaced, and its rungs go on with a segment", "[ladder]") {
-  Show show(test::make_clip({.frames = 150, .gop = 30}));
+  Show show(make_clip({.frames = 150, .gop = 30}), MILLRACE_TRANSCODER);
   REQUIRE(show.run_until_delivered(40));
   ::kill(child_process(), SIGSTOP);
   REQUIRE(show.run([&show] { return show.restarts() == 1; }));
@@ -261,7 +120,7 @@ TEST_CASE("a worker that talks nonsense is replaced", "[ladder]") {
                         << "/second\nhead -c 100000 /dev/urandom >&3\nsleep 100\n";
   std::filesystem::permissions(script, std::filesystem::perms::owner_all);
   {
-    Show show(test::make_clip({.frames = 60}), script.string());
+    Show show(make_clip({.frames = 60}), script.string());
     REQUIRE(show.run_to_end());
     CHECK(show.restarts() == 1);
     CHECK(show.large.packets.size() == 60);

@@ -1,5 +1,8 @@
 #include "transcode/worker/decode_stage.h"
 
+#include "base/check.h"
+#include "transcode/picture_file.h"
+
 namespace millrace::transcode::worker {
 namespace {
 
@@ -22,6 +25,7 @@ DecodeStage::DecodeStage(const Configuration& configuration, PacketQueue& packet
       writer_(writer),
       packets_taken_(packets_taken),
       cascade_(configuration.rungs),
+      is_behind_(configuration.catch_up_until > MediaTime::min()),
       reported_at_(steady_clock::now()) {}
 
 Status DecodeStage::run() {
@@ -37,6 +41,7 @@ Status DecodeStage::run() {
   if (decoder_) decoder_->drain([&frames](Frame frame) { frames.push_back(std::move(frame)); });
   statistics_.frames_decoded += frames.size();
   scale(std::move(frames));
+  if (configuration_.still.pictures > 0) RETURN_IF_ERROR(repeat_still());
   send_statistics();
   return ok();
 }
@@ -69,17 +74,48 @@ Status DecodeStage::open(const EncodedPacket& packet) {
 
 void DecodeStage::scale(std::vector<Frame> frames) {
   for (Frame& frame : frames) {
+    if (configuration_.still.pictures > 0) {
+      newest_ = std::move(frame);
+      continue;
+    }
     const auto began = steady_clock::now();
     auto pictures = cascade_.scale(*frame.planes);
     statistics_.decode_busy += steady_clock::now() - began;
-    const auto deadline = frame.picture.pts <= configuration_.catch_up_until
-                              ? steady_clock::time_point::max()
-                              : frame.picture.received_at + kPatience;
+    const auto deadline = frame.picture.received_at + kPatience;
+    // What comes while old pictures are caught up with waits behind them, and is not late; the
+    // server bounds how far a worker may be behind.
+    if (frame.picture.pts > configuration_.catch_up_until && began < deadline) is_behind_ = false;
     for (std::size_t i = 0; i < rungs_.size(); ++i)
       if (pictures[i])
         rungs_[i]->queue().push(Frame{frame.picture, std::move(pictures[i]), frame.source},
-                                deadline);
+                                is_behind_ ? steady_clock::time_point::max() : deadline);
   }
+}
+
+Status DecodeStage::repeat_still() {
+  if (!track_) return Error{ErrorCode::kInvalidData, "no source to take the parameters from"};
+  FramePointer picture = newest_ ? std::move(newest_->planes) : nullptr;
+  if (!configuration_.still.slate.empty()) {
+    const Rung& largest = configuration_.rungs.front();
+    ASSIGN_OR_RETURN(picture, load_picture(configuration_.still.slate, largest.width,
+                                           largest.height, track_->video.colour));
+  }
+  if (!picture) return Error{ErrorCode::kInvalidData, "no picture could be decoded"};
+  const auto scaled = cascade_.scale(*picture);
+  const std::size_t rungs = rungs_.size();
+  for (std::size_t i = 0; i < rungs * configuration_.still.pictures; ++i) {
+    const auto number = static_cast<std::int64_t>(i / rungs);
+    if (!scaled[i % rungs]) return Error{ErrorCode::kUnsupported, "a picture of unknown format"};
+    Frame frame;
+    frame.picture.pts = number * configuration_.still.picture_duration;
+    frame.picture.duration = configuration_.still.picture_duration;
+    if (number == 0) frame.picture.opens_segment = 0;
+    frame.planes.reset(av_frame_clone(scaled[i % rungs].get()));
+    CHECK(frame.planes != nullptr);
+    frame.source = track_;
+    rungs_[i % rungs]->queue().push(std::move(frame), steady_clock::time_point::max());
+  }
+  return ok();
 }
 
 void DecodeStage::send_statistics() {

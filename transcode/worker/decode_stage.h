@@ -5,6 +5,7 @@
 // Thread: run() is its own thread's body.
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "transcode/decoder.h"
@@ -28,6 +29,7 @@ class DecodeStage {
   Status decode(const EncodedPacket& packet);
   Status open(const EncodedPacket& packet);
   void scale(std::vector<Frame> frames);
+  Status repeat_still();
   void send_statistics();
 
   const Configuration& configuration_;
@@ -38,6 +40,8 @@ class DecodeStage {
   FrameCascade cascade_;
   std::unique_ptr<Decoder> decoder_;
   std::shared_ptr<const TrackInfo> track_;
+  bool is_behind_;               ///< It catches up, and has not come to what is new.
+  std::optional<Frame> newest_;  ///< Where a still picture is made: the last one presented.
   Statistics statistics_;
   std::uint64_t earlier_decode_errors_ = 0;  ///< Of decoders before this one.
   bool has_news_ = false;                    ///< Since the last statistics.

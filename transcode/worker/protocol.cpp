@@ -9,8 +9,11 @@ namespace {
 
 constexpr std::uint32_t kMagic = 0x6d696c72;  // "milr"
 constexpr std::size_t kMaxNameBytes = 256;
+constexpr std::size_t kMaxPathBytes = 4096;
 constexpr std::size_t kMaxConfigurationBytes = 64 * 1024;
 constexpr std::size_t kMaxFailureBytes = 1024;
+constexpr std::int64_t kLeastAudioRate = 8'000;
+constexpr std::int64_t kMostAudioRate = 1'000'000;
 // Times within these bounds can be added and subtracted without overflow: 73 years either way.
 constexpr std::int64_t kMaxTime = std::int64_t{1} << 61;
 constexpr std::int64_t kMaxDuration = 3'600'000'000'000;
@@ -169,10 +172,18 @@ Bytes write_configuration(const Configuration& configuration) {
       .put(static_cast<std::uint8_t>(configuration.profile))
       .put_time(configuration.part_target)
       .put_time(configuration.catch_up_until)
+      .put(configuration.still.pictures)
+      .put_time(configuration.still.picture_duration)
+      .put_text(configuration.still.slate)
+      .put(configuration.audio_bits_per_second)
       .put(static_cast<std::uint8_t>(configuration.rungs.size()));
   for (std::size_t i = 0; i < configuration.rungs.size(); ++i) {
     const Rung& rung = configuration.rungs[i];
-    writer.put_text(rung.name).put(rung.width).put(rung.height).put(rung.bits_per_second);
+    writer.put_text(rung.name)
+        .put(rung.width)
+        .put(rung.height)
+        .put(rung.bits_per_second)
+        .put(static_cast<std::uint8_t>(rung.codec));
     writer.put_time(configuration.starts[i].after)
         .put(static_cast<std::uint8_t>(configuration.starts[i].at_opener));
   }
@@ -188,14 +199,21 @@ Result<Configuration> read_configuration(const Bytes& body) {
   configuration.profile = static_cast<Profile>(reader.get_byte(1));
   configuration.part_target = reader.get_duration();
   configuration.catch_up_until = MediaTime(reader.get<std::int64_t>());
+  configuration.still.pictures = reader.get<std::uint32_t>();
+  configuration.still.picture_duration = reader.get_duration();
+  configuration.still.slate = std::string(reader.get_block(kMaxPathBytes).text());
+  const auto audio = configuration.audio_bits_per_second = reader.get<std::int64_t>();
   const auto count = reader.get_byte(kMaxRungs);
-  bool is_good = count > 0;
+  const bool is_audio = audio >= kLeastAudioRate && audio <= kMostAudioRate;
+  bool is_good = (is_audio ? count == 0 : count > 0 && audio == 0) &&
+                 configuration.still.pictures <= kMaxStillPictures;
   for (int i = 0; i < count; ++i) {
     Rung rung;
     rung.name = std::string(reader.get_block(kMaxNameBytes).text());
     rung.width = reader.get_int(2, 16384);
     rung.height = reader.get_int(2, 16384);
     rung.bits_per_second = reader.get<std::int64_t>();
+    rung.codec = static_cast<Codec>(reader.get_byte(static_cast<int>(Codec::kAv1)));
     is_good = is_good && is_sane(rung);
     configuration.rungs.push_back(std::move(rung));
     RungStart start;
@@ -221,8 +239,11 @@ Status read_ready(const Bytes& body) {
 
 Bytes write_track(std::uint8_t rung, const TrackInfo& track) {
   Writer writer(MessageType::kTrack);
-  writer.put(rung).put(static_cast<std::uint8_t>(track.codec));
+  writer.put(rung)
+      .put(static_cast<std::uint8_t>(track.kind))
+      .put(static_cast<std::uint8_t>(track.codec));
   put_video(writer, track.video);
+  writer.put(track.audio.sample_rate).put(track.audio.channels).put(track.audio.samples_per_frame);
   return writer.put_block(track.codec_configuration.span()).finish();
 }
 
@@ -231,9 +252,14 @@ Result<TrackMessage> read_track(const Bytes& body) {
   TrackMessage message;
   bool is_good = true;
   message.rung = reader.get_byte(kMaxRungs - 1);
-  message.track.kind = MediaKind::kVideo;
-  message.track.codec = static_cast<Codec>(reader.get_byte(static_cast<int>(Codec::kAv1)));
+  message.track.kind = static_cast<MediaKind>(reader.get_byte(1));
+  message.track.codec = static_cast<Codec>(reader.get_byte(static_cast<int>(Codec::kAc3)));
+  const bool is_of_video = message.track.codec <= Codec::kAv1;
+  is_good = is_of_video == (message.track.kind == MediaKind::kVideo);
   message.track.video = get_video(reader, is_good);
+  message.track.audio.sample_rate = reader.get_int(0, 384'000);
+  message.track.audio.channels = reader.get_int(0, 64);
+  message.track.audio.samples_per_frame = reader.get_int(0, 1 << 16);
   message.track.codec_configuration = reader.get_block(kMaxConfigurationBytes);
   if (!is_good || !reader.is_good()) return invalid("track");
   return message;

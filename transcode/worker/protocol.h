@@ -17,11 +17,13 @@
 namespace millrace::transcode::worker {
 
 /// Both sides are of one build or the connection ends.
-inline constexpr std::uint16_t kProtocolVersion = 1;
+inline constexpr std::uint16_t kProtocolVersion = 4;
 /// A body that announces more ends the connection. A picture of the largest H.264 level at 1 bit
 /// per pixel is 4.5 MB.
 inline constexpr std::size_t kMaxBodyBytes = 8 * 1024 * 1024;
 inline constexpr std::size_t kMaxRungs = 16;
+/// Of a still picture: 10 s of the fastest source.
+inline constexpr std::uint32_t kMaxStillPictures = 3000;
 
 enum class MessageType : std::uint8_t {
   kConfiguration = 1,
@@ -40,6 +42,15 @@ struct RungStart {
   friend bool operator==(const RungStart&, const RungStart&) = default;
 };
 
+/// Instead of a ladder: once the packets have ended, one picture is encoded so many times over in
+/// every rung, the first as a key frame, at times from zero on.
+struct Still {
+  std::uint32_t pictures = 0;  ///< 0: a ladder.
+  MediaTime picture_duration{};
+  std::string slate;  ///< File of the picture; empty: the last one decoded.
+  friend bool operator==(const Still&, const Still&) = default;
+};
+
 struct Configuration {
   Profile profile = Profile::kBalanced;
   MediaTime part_target{};
@@ -47,6 +58,8 @@ struct Configuration {
   std::vector<RungStart> starts;  ///< One for each rung.
   /// Pictures up to this one are caught up with: never dropped for being late.
   MediaTime catch_up_until{std::numeric_limits<std::int64_t>::min()};
+  Still still = {};
+  std::int64_t audio_bits_per_second = 0;  ///< Above 0: sound is converted, and there are no rungs.
   friend bool operator==(const Configuration&, const Configuration&) = default;
 };
 

@@ -18,6 +18,7 @@ RungStage::RungStage(std::uint8_t index, const Configuration& configuration, Mes
       profile_(configuration.profile),
       part_target_(configuration.part_target),
       start_(configuration.starts[index]),
+      is_still_(configuration.still.pictures > 0),
       writer_(writer),
       packets_taken_(packets_taken) {}
 
@@ -54,9 +55,9 @@ Status RungStage::encode(const Frame& frame) {
 Status RungStage::open(const Frame& frame) {
   if (encoder_) RETURN_IF_ERROR(encoder_->drain([this](const auto& output) { write(output); }));
   const VideoParameters& source = frame.source->video;
-  ASSIGN_OR_RETURN(encoder_,
-                   Encoder::create(rung_, encoder_settings(profile_, source, part_target_), source,
-                                   newest_end_));
+  EncoderSettings settings = encoder_settings(profile_, source, part_target_, rung_.codec);
+  settings.is_still = is_still_;
+  ASSIGN_OR_RETURN(encoder_, Encoder::create(rung_, settings, source, newest_end_));
   writer_.write(write_track(index_, encoder_->track()).span());
   return ok();
 }

@@ -36,6 +36,7 @@ class RungStage {
   const Profile profile_;
   const MediaTime part_target_;
   const RungStart start_;
+  const bool is_still_;
   MessageWriter& writer_;
   const std::atomic<std::uint32_t>& packets_taken_;
   FrameQueue queue_;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 extern "C" {
 #include <libavutil/log.h>
@@ -36,7 +37,7 @@ int Worker::run() {
 
 Status Worker::read_all() {
   std::vector<std::uint8_t> buffer(kReadBytes);
-  const FrameReader::Handler handler = [this](MessageType type, Bytes body) {
+  const FrameReader::Handler handler = [this](MessageType type, const Bytes& body) {
     return on_frame(type, body);
   };
   while (!has_failed_) {
@@ -62,7 +63,9 @@ Status Worker::on_frame(MessageType type, const Bytes& body) {
       ASSIGN_OR_RETURN(auto message, read_packet(body));
       if (!track_) return unexpected("a packet without a track");
       message.packet.track = track_;
-      return take(std::move(message.packet));
+      if ((track_->kind == MediaKind::kAudio) != audio_.has_value())
+        return unexpected("a track of the other kind");
+      return audio_ ? audio_->push(message.packet) : take(std::move(message.packet));
     }
     default:
       return unexpected("a message that is not for a worker");
@@ -72,6 +75,10 @@ Status Worker::on_frame(MessageType type, const Bytes& body) {
 Status Worker::configure(const Bytes& body) {
   ASSIGN_OR_RETURN(configuration_, read_configuration(body));
   writer_.write(write_ready().span());
+  if (configuration_->audio_bits_per_second > 0) {
+    audio_.emplace(*configuration_, writer_);
+    return ok();
+  }
   for (std::size_t i = 0; i < configuration_->rungs.size(); ++i)
     rungs_.push_back(std::make_unique<RungStage>(static_cast<std::uint8_t>(i), *configuration_,
                                                  writer_, packets_taken_));
@@ -118,6 +125,7 @@ void Worker::fail(const Error& error) {
 }
 
 void Worker::drain() {
+  if (audio_ && !has_failed_) audio_->finish();
   packets_.close();
   if (decode_thread_.joinable()) decode_thread_.join();
   for (auto& rung : rungs_) rung->queue().close();
@@ -131,6 +139,7 @@ namespace millrace::transcode {
 int run_worker(int descriptor) {
   // Broken streams are the source's business, and counted; libavcodec would write a line for each.
   av_log_set_level(AV_LOG_QUIET);
+  ::setenv("SVT_LOG", "0", 0);  // Fatal errors only; it writes its settings otherwise.
   return worker::Worker(descriptor).run();
 }
 

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "transcode/worker/audio_stage.h"
 #include "transcode/worker/decode_stage.h"
 
 namespace millrace::transcode::worker {
@@ -41,6 +42,7 @@ class Worker {
   std::atomic<bool> has_failed_ = false;
   std::vector<std::unique_ptr<RungStage>> rungs_;
   std::optional<DecodeStage> decode_;
+  std::optional<AudioStage> audio_;  ///< In the place of the other stages.
   std::thread decode_thread_;
   std::vector<std::thread> rung_threads_;
 };

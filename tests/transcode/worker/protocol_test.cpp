@@ -124,6 +124,32 @@ TEST_CASE("a frame that announces too much ends the reading before it is allocat
   CHECK(status.error().code == ErrorCode::kLimitExceeded);
 }
 
+TEST_CASE("a track of sound and what is to be made of it cross the wire", "[protocol]") {
+  TrackInfo track;
+  track.kind = MediaKind::kAudio;
+  track.codec = Codec::kOpus;
+  track.audio = {.sample_rate = 48'000, .channels = 6, .samples_per_frame = 960};
+  track.codec_configuration = Bytes::copy_of("configuration");
+  const auto read = read_track(body_of(write_track(0, track)));
+  REQUIRE(read.has_value());
+  CHECK(read.value().track == track);
+  track.kind = MediaKind::kVideo;  // Its codec says else.
+  CHECK_FALSE(read_track(body_of(write_track(0, track))).has_value());
+
+  Configuration sound;
+  sound.audio_bits_per_second = 160'000;
+  const auto same = read_configuration(body_of(write_configuration(sound)));
+  REQUIRE(same.has_value());
+  CHECK(same.value() == sound);
+  for (const std::int64_t wrong : {-1LL, 0LL, 7'999LL, 1'000'001LL}) {
+    sound.audio_bits_per_second = wrong;
+    CHECK_FALSE(read_configuration(body_of(write_configuration(sound))).has_value());
+  }
+  Configuration both = configuration();
+  both.audio_bits_per_second = 160'000;
+  CHECK_FALSE(read_configuration(body_of(write_configuration(both))).has_value());
+}
+
 TEST_CASE("a body that is cut anywhere is invalid, not read past its end", "[protocol]") {
   const auto check_cut = [](const Bytes& frame, auto read) {
     const Bytes body = body_of(frame);

@@ -1,0 +1,115 @@
+#include "transcode/encoder_codec.h"
+
+#include <vector>
+
+#include "media/codec_configuration.h"
+#include "tests/transcode/picture.h"
+#include "transcode/decoder.h"
+#include "transcode/encoder.h"
+
+#include <catch2/catch.hpp>  // Last: its CHECK replaces base/check.h's.
+
+using namespace std::chrono_literals;
+using namespace millrace;
+using namespace millrace::transcode;
+
+namespace {
+
+/// Empty where there is none.
+Bytes avc(std::span<const std::uint8_t> headers) {
+  auto record = configuration_of(Codec::kH264, headers);
+  return record.has_value() ? std::move(record).value() : Bytes();
+}
+
+Result<TrackInfo> parse(Codec codec, const Bytes& configuration) {
+  return codec == Codec::kH264   ? parse_avc_configuration(configuration)
+         : codec == Codec::kHevc ? parse_hevc_configuration(configuration)
+                                 : parse_av1_configuration(configuration);
+}
+
+}  // namespace
+
+TEST_CASE("every codec of a rung is announced by its record and can be decoded", "[encoder]") {
+  const Codec codec = GENERATE(Codec::kH264, Codec::kHevc, Codec::kAv1);
+  CAPTURE(to_string(codec));
+  TrackInfo made = *test::picture_track(320, 180, {30, 1});
+  made.video.colour = {9, 16, 9, false};  // BT.2020, PQ: nothing that an encoder takes by itself.
+  const auto source = std::make_shared<const TrackInfo>(made);
+  const Rung rung{
+      .name = "rung", .width = 320, .height = 180, .bits_per_second = 500'000, .codec = codec};
+  auto encoder = Encoder::create(
+      rung, encoder_settings(Profile::kBalanced, source->video, 200ms, codec), source->video);
+  REQUIRE(encoder.has_value());
+  const auto track = std::make_shared<const TrackInfo>(encoder.value()->track());
+  CHECK(track->codec == codec);
+  const auto parsed = parse(codec, track->codec_configuration);
+  REQUIRE(parsed.has_value());
+  CHECK(parsed.value().video.width == 320);
+  CHECK(parsed.value().video.height == 180);
+  CHECK(parsed.value().video.bit_depth == 8);
+  CHECK(parsed.value().video.colour == made.video.colour);
+
+  auto decoder = Decoder::create(track);
+  REQUIRE(decoder.has_value());
+  int decoded = 0;
+  std::vector<MediaTime> times;
+  std::vector<bool> keys;
+  const auto decode = [&](const Encoder::Output& output) {
+    EncodedPacket packet;
+    packet.track = track;
+    packet.payload = Bytes::copy_of(output.payload);
+    packet.pts = output.picture.pts;
+    packet.dts = output.dts;
+    packet.is_key_frame = output.is_key_frame;
+    times.push_back(packet.pts);
+    keys.push_back(packet.is_key_frame);
+    decoder.value()->push(packet, [&](Frame) { ++decoded; });
+  };
+  for (int i = 0; i < 20; ++i) {
+    Frame frame = test::make_frame(source, i);
+    if (i == 0) frame.picture.opens_segment = 0;
+    REQUIRE(encoder.value()->push(frame, decode).has_value());
+  }
+  REQUIRE(encoder.value()->drain(decode).has_value());
+  decoder.value()->drain([&](Frame) { ++decoded; });
+  CHECK(decoded == 20);
+  CHECK(decoder.value()->errors() == 0);
+  CHECK(times.size() == 20);
+  REQUIRE_FALSE(keys.empty());
+  CHECK(keys.front());
+  CHECK(std::count(keys.begin(), keys.end(), true) == 1);
+}
+
+TEST_CASE("a sample of AV1 has no temporal delimiter", "[encoder]") {
+  const std::vector<std::uint8_t> unit{0x12, 0x00, 0x32, 0x01, 0x55};
+  CHECK(sample_of(Codec::kAv1, unit).size() == 3);
+  CHECK(sample_of(Codec::kH264, unit).size() == 5);
+  CHECK(sample_of(Codec::kAv1, std::span(unit).subspan(2)).size() == 3);
+}
+
+TEST_CASE("a configuration record is made of x264's headers", "[encoder]") {
+  const std::uint8_t headers[] = {0, 0, 0, 5, 0x67, 0x64, 0x00, 0x1e, 0xac,  // SPS
+                                  0, 0, 0, 2, 0x06, 0x05,                    // SEI
+                                  0, 0, 0, 3, 0x68, 0xeb, 0xe3};             // PPS
+  const std::uint8_t high[] = {1,    0x64, 0x00, 0x1e, 0xff, 0xe1, 0, 5,
+                               0x67, 0x64, 0x00, 0x1e, 0xac, 1,    0, 3,
+                               0x68, 0xeb, 0xe3, 0xfd, 0xf8, 0xf8, 0};
+  CHECK(avc(headers) == Bytes::copy_of(high));
+  CHECK(avc(high) == Bytes::copy_of(high));  // One already.
+
+  std::vector<std::uint8_t> main(std::begin(headers), std::end(headers));
+  main[5] = 77;
+  const auto record = avc(main);
+  CHECK(record.size() == sizeof high - 4);  // Only High says what its samples are.
+  CHECK(record[1] == 77);
+}
+
+TEST_CASE("headers that are cut or lack a parameter set make no record", "[encoder]") {
+  const std::uint8_t headers[] = {0, 0, 0, 4, 0x67, 0x64, 0x00, 0x1e, 0, 0, 0, 2, 0x68, 0xeb};
+  const std::span<const std::uint8_t> all(headers);
+  REQUIRE_FALSE(avc(all).empty());
+  for (std::size_t size = 0; size < all.size(); ++size) CHECK(avc(all.first(size)).empty());
+  const std::uint8_t empty_unit[] = {0,    0,    0,    0, 0, 0, 0, 4,    0x67,
+                                     0x64, 0x00, 0x1e, 0, 0, 0, 2, 0x68, 0xeb};
+  CHECK(avc(empty_unit).empty());
+}
