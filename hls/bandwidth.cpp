@@ -33,12 +33,19 @@ double to_seconds(MediaTime time) {
 
 }  // namespace
 
+Bandwidth::Bandwidth(std::int64_t declared, bool has_key_frames)
+    : declared_(static_cast<double>(declared)), has_key_frames_(has_key_frames) {
+  if (declared > 0) update(0);
+}
+
 void Bandwidth::add_part(std::size_t bytes, MediaTime duration) {
   if (segment_count_ > 0) return;
   first_parts_.bits += static_cast<double>(bytes) * 8;
   first_parts_.seconds += to_seconds(duration);
+  if (first_parts_.seconds <= 0) return;
   // It begins with the key frame, which alone would say many times too much.
-  update(first_parts_.bits / std::max(first_parts_.seconds, 1.0));
+  const double least = has_key_frames_ ? 1.0 : 0.0;
+  update(first_parts_.bits / std::max(first_parts_.seconds, least));
 }
 
 void Bandwidth::add_segment(std::size_t bytes, MediaTime duration) {

@@ -14,6 +14,12 @@ namespace {
 
 // rfc8216bis 6.2.5.2: "the Server SHOULD return Service Unavailable" to what waited so long.
 constexpr int kHoldTargets = 3;
+// Who wants an idle rendition whose media does not come takes a playlist of gaps, and leaves it.
+constexpr std::chrono::seconds kIdlePatience(3);
+// How far an idle rendition is to catch up. A player that comes without a position begins three
+// target durations back; one that names what it wants has media nearly up to there.
+constexpr int kCatchUpTargets = 3;
+constexpr MediaTime kCatchUpLowLatency = std::chrono::milliseconds(1);
 // Where no target duration is promised yet.
 constexpr std::uint64_t kUsualTargetSeconds = 2;
 
@@ -60,6 +66,7 @@ struct ChannelOutput::Output final : Sink<CmafChunk> {
   Rendition& rendition;
   std::shared_ptr<const PlaylistSnapshot> snapshot;
   std::uint64_t snapshot_version = 0;
+  TimePoint last_request;  ///< For its playlist, or when such a one was answered.
   ParkedRequests playlists;
   ParkedRequests parts;  ///< All for the next one: {its counter, 0}.
 };
@@ -97,6 +104,11 @@ void ChannelOutput::renditions_complete() {
   windows_.renditions_complete(context_.clock.steady_now());
 }
 
+void ChannelOutput::set_holding(bool is_holding) {
+  const MutexLock lock(mutex_);
+  windows_.set_holding(is_holding);
+}
+
 void ChannelOutput::declare_closed_captions() {
   const MutexLock lock(mutex_);
   windows_.declare_closed_captions();
@@ -126,11 +138,12 @@ Status ChannelOutput::push(Output& output, CmafChunk chunk) {
   {
     const MutexLock lock(mutex_);
     const auto now = context_.clock.steady_now();
-    const std::uint64_t part = output.rendition.next_part;
+    const std::uint64_t hinted = output.rendition.next_part;
     ASSIGN_OR_RETURN(const bool is_taken, windows_.push(output.rendition, std::move(chunk), now));
     is_late = !is_taken;
     if (is_taken) {
-      collect_parts(output, part, bytes, woken);
+      const bool is_hinted = output.rendition.next_part == hinted + 1;
+      collect_parts(output, hinted, is_hinted ? std::vector{bytes} : std::vector<Bytes>(), woken);
       collect(woken);
     }
     account();
@@ -180,6 +193,12 @@ void ChannelOutput::tick() {
     for (auto& output : outputs_)
       for (auto* const place : {&output->playlists, &output->parts})
         take(place->take_since(now - kHoldTargets * target), Woken::Why::kTooLate, *output, woken);
+    for (auto& output : outputs_) {
+      auto given_up = output->playlists.take_impatient(now - kIdlePatience);
+      if (given_up.empty()) continue;
+      windows_.give_up(output->rendition, now);
+      take(std::move(given_up), Woken::Why::kPlaylist, *output, woken);
+    }
     account();
   }
   wake(std::move(woken));
@@ -203,10 +222,11 @@ ChannelStatus ChannelOutput::status() const {
   const MutexLock lock(mutex_);
   ChannelStatus status{.name = name_,
                        .is_playable = windows_.is_ready(context_.clock.steady_now()),
+                       .has_ended = windows_.has_ended(),
                        .renditions = {}};
   for (const auto& rendition : windows_.renditions()) {
-    if (!rendition->is_active || !windows_.is_servable(*rendition)) continue;
-    const InitSegment& init = *rendition->window->init();
+    if (!rendition->is_active || !windows_.is_listed(*rendition)) continue;
+    const InitSegment& init = *windows_.init_of(*rendition);
     const VideoParameters& video = init.track->video;
     status.renditions.push_back({.name = rendition->options.name,
                                  .kind = rendition->options.kind,
@@ -215,16 +235,29 @@ ChannelStatus ChannelOutput::status() const {
                                  .height = video.height,
                                  .frame_rate = static_cast<double>(video.frame_rate.numerator) /
                                                static_cast<double>(video.frame_rate.denominator),
-                                 .bits_per_second = rendition->bandwidth.measured_average()});
+                                 .bits_per_second = rendition->bandwidth.measured_average(),
+                                 .is_idle = windows_.is_idle(*rendition)});
   }
   return status;
+}
+
+Demand ChannelOutput::demand(std::string_view rendition) const {
+  const MutexLock lock(mutex_);
+  for (const auto& output : outputs_) {
+    if (output->rendition.options.name != rendition) continue;
+    const bool is_awaited = output->rendition.awaited > 0;
+    return {.last_request =
+                output->playlists.size() > 0 ? context_.clock.steady_now() : output->last_request,
+            .from = is_awaited ? output->rendition.window->open_number() : 0};
+  }
+  return {};
 }
 
 // --- Playlists --------------------------------------------------------------------------------
 
 ChannelOutput::Output* ChannelOutput::find_output(std::string_view rendition) {
   for (auto& output : outputs_)
-    if (output->rendition.options.name == rendition && windows_.is_servable(output->rendition))
+    if (output->rendition.options.name == rendition && windows_.is_listed(output->rendition))
       return output.get();
   return nullptr;
 }
@@ -235,7 +268,9 @@ ChannelOutput::Refusal ChannelOutput::not_ready() const {
 }
 
 std::shared_ptr<const PlaylistSnapshot> ChannelOutput::snapshot(Output& output) {
-  const Rendition& rendition = output.rendition;
+  Rendition& rendition = output.rendition;
+  const SegmentNumber open = rendition.window->open_number();
+  rendition.shown = rendition.window->has_open_parts() ? open : open - 1;
   if (!output.snapshot || output.snapshot_version != rendition.version) {
     output.snapshot = std::make_shared<const PlaylistSnapshot>(
         windows_.header(rendition, context_.options.start_id), *rendition.window,
@@ -260,8 +295,8 @@ void ChannelOutput::answer_multivariant(net::HttpExchange& exchange) {
     if (windows_.is_ready(context_.clock.steady_now())) {
       if (multivariant_version_ == version) text = multivariant_;
       for (const auto& rendition : windows_.renditions()) {
-        if (text || !rendition->is_active || !windows_.is_servable(*rendition)) continue;
-        const auto& init = rendition->window->init();
+        if (text || !rendition->is_active || !windows_.is_listed(*rendition)) continue;
+        const auto& init = windows_.init_of(*rendition);
         entries.push_back({.name = rendition->options.name,
                            .codecs = init->codecs,
                            .bandwidth = rendition->bandwidth.peak(),
@@ -297,6 +332,7 @@ void ChannelOutput::respond(net::HttpExchange& exchange, const PlaylistSnapshot&
 
 void ChannelOutput::answer(const std::shared_ptr<net::HttpExchange>& exchange,
                            const MediaPath& path) {
+  last_request_.store(context_.clock.steady_now(), std::memory_order_relaxed);
   switch (path.object) {
     case MediaObject::kMultivariant:
       return answer_multivariant(*exchange);
@@ -317,6 +353,7 @@ void ChannelOutput::answer_playlist(const std::shared_ptr<net::HttpExchange>& ex
   std::shared_ptr<const PlaylistSnapshot> playlist;
   std::optional<ParkedRequests::Key> parked;
   Output* output = nullptr;
+  bool is_idle = false;
   Refusal refusal{404, "no such rendition"};
   {
     const MutexLock lock(mutex_);
@@ -325,22 +362,49 @@ void ChannelOutput::answer_playlist(const std::shared_ptr<net::HttpExchange>& ex
     if (!windows_.is_ready(now)) {
       refusal = not_ready();
     } else if (output) {
+      output->last_request = now;
+      is_idle = windows_.is_idle(output->rendition);
       ReloadDecision decision;
-      if (!windows_.has_ended()) decision = decide_reload(asked, output->rendition.window->edge());
-      if (decision.answer == ReloadAnswer::kAtOnce) playlist = snapshot(*output);
+      if (is_idle)
+        decision = decide_idle(asked, *output);
+      else if (!windows_.has_ended())
+        decision = decide_reload(asked, output->rendition.window->edge());
+      if (decision.answer == ReloadAnswer::kAtOnce && windows_.is_servable(output->rendition))
+        playlist = snapshot(*output);
       if (decision.answer == ReloadAnswer::kRefused)
         refusal = {400, "too far ahead of the live edge"};
       if (decision.answer == ReloadAnswer::kHeld) {
         parked = park(output->playlists, decision.wait_for,
-                      {.exchange = exchange, .wants_delta = asked.skip, .since = now});
+                      {.exchange = exchange,
+                       .wants_delta = asked.skip,
+                       .is_blocking_reload = !is_idle || asked.media_sequence_number.has_value(),
+                       .since = now});
         if (!parked) refusal = {503, "too many requests wait"};
       }
     }
   }
-  if (parked) return forget_when_aborted(*exchange, *output, MediaObject::kPlaylist, *parked);
+  if (parked) {
+    if (is_idle && on_awaited_) on_awaited_();
+    return forget_when_aborted(*exchange, *output, MediaObject::kPlaylist, *parked);
+  }
   if (playlist)
     return respond(*exchange, *playlist, asked.skip, asked.media_sequence_number.has_value());
   exchange->respond(error_response(MediaObject::kPlaylist, refusal.status, refusal.why));
+}
+
+ReloadDecision ChannelOutput::decide_idle(const DeliveryDirectives& asked, Output& output) {
+  ReloadDecision decision = decide_reload(asked, windows_.newest_edge());
+  if (decision.answer == ReloadAnswer::kRefused) return decision;
+  const MediaTime target = std::chrono::seconds(windows_.target_seconds());
+  windows_.await(output.rendition,
+                 asked.media_sequence_number ? kCatchUpLowLatency : kCatchUpTargets * target);
+  decision.answer = ReloadAnswer::kHeld;
+  decision.wait_for = windows_.open_position();
+  if (asked.media_sequence_number)
+    decision.wait_for =
+        std::max(decision.wait_for,
+                 {*asked.media_sequence_number, asked.part.value_or(PlaylistPosition::kWhole)});
+  return decision;
 }
 
 void ChannelOutput::answer_media(const std::shared_ptr<net::HttpExchange>& exchange,
@@ -411,20 +475,21 @@ void ChannelOutput::collect(WokenList& woken) {
   for (auto& output : outputs_) {
     if (output->playlists.size() == 0) continue;
     const auto& window = output->rendition.window;
-    if (windows_.has_ended() || !window || window->is_empty())
+    const bool is_begun = window && (!window->is_empty() || output->rendition.options.init);
+    if (windows_.has_ended() || !is_begun)
       take(output->playlists.take_all(), Woken::Why::kPlaylist, *output, woken);
     else
       take(output->playlists.take_reached(window->edge()), Woken::Why::kPlaylist, *output, woken);
   }
 }
 
-void ChannelOutput::collect_parts(Output& output, std::uint64_t part, const Bytes& bytes,
-                                  WokenList& woken) {
+void ChannelOutput::collect_parts(Output& output, std::uint64_t part,
+                                  const std::vector<Bytes>& bytes, WokenList& woken) {
   const std::size_t first = woken.size();
   take(output.parts.take_all(), Woken::Why::kPart, output, woken);
   for (std::size_t i = first; i < woken.size(); ++i) {
     woken[i].part = part;
-    woken[i].bytes = {bytes};
+    woken[i].bytes = bytes;
   }
 }
 
@@ -469,8 +534,11 @@ void ChannelOutput::answer_woken(const Woken& woken) {
     target_seconds = windows_.target_seconds();
     if (!is_part && windows_.is_servable(woken.output->rendition))
       playlist = snapshot(*woken.output);
+    if (!is_part) woken.output->last_request = context_.clock.steady_now();
   }
-  if (playlist) return respond(exchange, *playlist, woken.request.wants_delta, true);
+  if (playlist)
+    return respond(exchange, *playlist, woken.request.wants_delta,
+                   woken.request.is_blocking_reload);
   if (woken.bytes.empty()) return exchange.respond(error_response(object, 404, "it will not come"));
   exchange.respond(media_response(exchange.request(), object, kind,
                                   media_etag(object, context_.options.start_id, woken.part),

@@ -44,11 +44,15 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
 
   Sink<CmafChunk>& add_rendition(RenditionOptions options) override;
   void renditions_complete() override;
+  void set_holding(bool is_holding) override;
   void declare_closed_captions() override;
   void promise_target_duration(MediaTime target) override;
   void open_segment(SegmentNumber number, MediaTime start, bool starts_discontinuity) override;
   void end() override;
   ChannelStatus status() const override;
+  TimePoint last_request() const override { return last_request_.load(std::memory_order_relaxed); }
+  Demand demand(std::string_view rendition) const override;
+  void on_awaited(std::function<void()> handler) override { on_awaited_ = std::move(handler); }
 
   /// A GET or HEAD of one of the channel's objects, whose path this is.
   void answer(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path);
@@ -78,6 +82,8 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   Status push(Output& output, CmafChunk chunk);
   Status rest(Output& output);
 
+  /// Of a rendition that is idle: the request waits for its media.
+  ReloadDecision decide_idle(const DeliveryDirectives& asked, Output& output) REQUIRES(mutex_);
   /// Why no playlist is served.
   Refusal not_ready() const REQUIRES(mutex_);
   Output* find_output(std::string_view rendition) REQUIRES(mutex_);
@@ -97,8 +103,9 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   void abort(Output& output, MediaObject object, const ParkedRequests::Key& key);
   /// Who waits for what is there now.
   void collect(WokenList& woken) REQUIRES(mutex_);
-  void collect_parts(Output& output, std::uint64_t part, const Bytes& bytes, WokenList& woken)
-      REQUIRES(mutex_);
+  /// The hinted part is there, or, without bytes, will never be.
+  void collect_parts(Output& output, std::uint64_t part, const std::vector<Bytes>& bytes,
+                     WokenList& woken) REQUIRES(mutex_);
   void take(std::vector<ParkedRequest> requests, Woken::Why why, Output& output, WokenList& woken)
       REQUIRES(mutex_);
   void wake(WokenList woken);
@@ -108,6 +115,8 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   OriginContext& context_;
   Histogram publish_latency_;
   Counter late_parts_;
+  std::atomic<TimePoint> last_request_{TimePoint()};
+  std::function<void()> on_awaited_;
 
   mutable Mutex mutex_;
   ChannelWindows windows_ GUARDED_BY(mutex_);

@@ -22,6 +22,9 @@ constexpr playlist::PrintedTime kHoldBackParts = 3;
 // A rendition that has no init segment by then is left out of the multivariant playlist until it
 // has one (design.md §6).
 constexpr std::chrono::seconds kPatience(2);
+// A rendition that is awaited and has nothing when so many further segments have opened holds up
+// what leaves all windows.
+constexpr SegmentNumber kMostAwaited = 2;
 // Times are rounded to ticks and nanoseconds; no frame is as short.
 constexpr MediaTime kRounding = 1ms;
 // A longer hole at a segment's end is a gap: players step over shorter ones by themselves.
@@ -42,12 +45,15 @@ ChannelWindows::Rendition& ChannelWindows::add_rendition(RenditionOptions option
   for (auto& rendition : renditions_) {
     if (rendition->options.name != options.name) continue;
     rendition->is_announced = true;
+    rendition->options.init = std::move(options.init);
+    if (rendition->window && rendition->options.init)
+      rendition->window->announce(rendition->options.init);
     return *rendition;
   }
   const Labels labels{{"channel", channel_}, {"rendition", options.name}};
   renditions_.push_back(std::make_unique<Rendition>(Rendition{
       .options = options,
-      .bandwidth = Bandwidth(options.declared_bits_per_second),
+      .bandwidth = Bandwidth(options.declared_bits_per_second, options.kind == MediaKind::kVideo),
       .parts = metrics_.counter("millrace_hls_parts_total", "Parts published.", labels),
       .segments = metrics_.counter("millrace_hls_segments_total",
                                    "Segments completed with all their media.", labels),
@@ -76,6 +82,7 @@ ChannelWindows::Rendition* ChannelWindows::find(std::string_view name) {
 /// It begins where the others' windows do, with gaps.
 void ChannelWindows::begin_window(Rendition& rendition, TimePoint now) {
   rendition.window.emplace(opened_.front().number, rendition.next_part);
+  if (rendition.options.init) rendition.window->announce(rendition.options.init);
   rendition.is_resting = true;
   settle(rendition, now);
 }
@@ -101,16 +108,21 @@ void ChannelWindows::open_segment(SegmentNumber number, MediaTime start, bool st
   opened_.push_back({number, start, starts_discontinuity});
   for (auto& rendition : renditions_) {
     if (!rendition->window && rendition->is_active) begin_window(*rendition, now);
+    if (rendition->awaited > 0 && number > rendition->awaited + kMostAwaited)
+      give_up(*rendition, now);
     if (rendition->window) settle(*rendition, now);
   }
   trim(std::max(window_, kLeastTargets * promised()), now);
 }
 
-/// Nothing of the show before is listed any more.
+/// Nothing of the show before is listed any more, nor counts its bandwidth.
 void ChannelWindows::begin_show(SegmentNumber first, TimePoint now) {
   while (!opened_.empty()) unlist_first(now);
-  for (auto& rendition : renditions_)
+  for (auto& rendition : renditions_) {
     if (rendition->window) rendition->window->begin_at(first);
+    rendition->bandwidth = Bandwidth(rendition->options.declared_bits_per_second,
+                                     rendition->options.kind == MediaKind::kVideo);
+  }
   all_changed();
 }
 
@@ -124,15 +136,17 @@ Result<bool> ChannelWindows::push(Rendition& rendition, CmafChunk chunk, TimePoi
   const OpenedSegment* const opened = find_opened(chunk.segment_number);
   CHECK(opened);
   rendition.is_resting = false;
+  if (chunk.segment_number >= rendition.awaited) rendition.awaited = 0;
   const std::size_t bytes = chunk.bytes.size();
   const MediaTime duration = chunk.duration;
-  const bool has_new_init = chunk.init != window.init();
+  const auto init_before = window.init();
   window.append(std::move(chunk), opened->starts_discontinuity);
   bytes_ += bytes;
   rendition.next_part = window.next_part();
   rendition.parts.increment();
+  rendition.has_held_media |= is_holding_;
   update_bandwidth(rendition, false, bytes, duration);
-  if (has_new_init) {  // PART-HOLD-BACK may be another for all.
+  if (window.init() != init_before) {  // PART-HOLD-BACK may be another for all.
     ++multivariant_version_;
     all_changed();
   }
@@ -143,6 +157,27 @@ Result<bool> ChannelWindows::push(Rendition& rendition, CmafChunk chunk, TimePoi
 
 void ChannelWindows::rest(Rendition& rendition, TimePoint now) {
   rendition.is_resting = true;
+  give_up(rendition, now);
+}
+
+void ChannelWindows::await(Rendition& rendition, MediaTime depth) {
+  if (rendition.awaited > 0) return;
+  const MediaTime from = opened_.back().start - depth;
+  std::size_t count = 0;
+  for (auto opened = opened_.rbegin(); opened != opened_.rend(); ++opened, ++count) {
+    // What it catches up with is of one source, and begins behind what was shown.
+    const auto before = std::next(opened);
+    if (opened->starts_discontinuity || before == opened_.rend() ||
+        before->number <= rendition.shown || opened->start <= from)
+      break;
+  }
+  if (!rendition.window->has_open_parts()) rendition.window->reopen(count);
+  rendition.awaited = opened_.back().number;
+  changed(rendition);
+}
+
+void ChannelWindows::give_up(Rendition& rendition, TimePoint now) {
+  rendition.awaited = 0;
   if (rendition.window) settle(rendition, now);
 }
 
@@ -156,6 +191,7 @@ bool ChannelWindows::is_over(const Rendition& rendition) const {
   const OpenedSegment* const next = find_opened(window.open_number() + 1);
   if (!next) return false;
   const bool is_full = window.has_open_parts() && window.open_end() + kRounding >= next->start;
+  if (rendition.awaited > 0) return is_full;
   return is_full || rendition.is_resting || opened_.back().number > next->number;
 }
 
@@ -165,7 +201,8 @@ void ChannelWindows::finish_segment(Rendition& rendition, TimePoint now) {
   const MediaTime end = end_of(opened.number);
   changed(rendition);
   if (!window.has_open_parts()) {
-    rendition.gaps.increment();
+    // What nobody asks for is not missing.
+    if (!rendition.options.init || !rendition.is_resting) rendition.gaps.increment();
     return window.skip(opened.start, end - opened.start, opened.starts_discontinuity, now);
   }
   if (end - window.open_end() > kLargestHole) {
@@ -175,7 +212,8 @@ void ChannelWindows::finish_segment(Rendition& rendition, TimePoint now) {
   rendition.segments.increment();
   window.complete(now);
   const WindowSegment& segment = window.listed(window.listed_count() - 1);
-  update_bandwidth(rendition, true, segment.bytes, playlist::from_printed(segment.line.duration));
+  if (!std::exchange(rendition.has_held_media, false))
+    update_bandwidth(rendition, true, segment.bytes, playlist::from_printed(segment.line.duration));
 }
 
 const ChannelWindows::OpenedSegment* ChannelWindows::find_opened(SegmentNumber number) const {
@@ -212,6 +250,7 @@ void ChannelWindows::end(TimePoint now) {
   // What is there of the last segment is all of it.
   for (auto& rendition : renditions_) {
     rendition->is_resting = true;
+    rendition->awaited = 0;
     if (!rendition->window) continue;
     settle(*rendition, now);
     if (rendition->window->has_open_parts()) {
@@ -297,6 +336,34 @@ bool ChannelWindows::is_servable(const Rendition& rendition) const {
   return rendition.window && rendition.window->init() && !rendition.window->is_empty();
 }
 
+bool ChannelWindows::is_listed(const Rendition& rendition) const {
+  return is_servable(rendition) || (rendition.window && rendition.options.init);
+}
+
+bool ChannelWindows::is_idle(const Rendition& rendition) const {
+  if (rendition.awaited > 0) return !has_ended_;
+  return rendition.options.init && rendition.is_resting && rendition.is_active &&
+         rendition.window && !has_ended_ && std::ranges::any_of(renditions_, [](const auto& other) {
+           return other->is_active && !other->is_resting;
+         });
+}
+
+const std::shared_ptr<const InitSegment>& ChannelWindows::init_of(
+    const Rendition& rendition) const {
+  return rendition.is_resting && rendition.options.init ? rendition.options.init
+                                                        : rendition.window->init();
+}
+
+PlaylistEdge ChannelWindows::newest_edge() const {
+  PlaylistEdge newest;
+  for (const auto& rendition : renditions_) {
+    if (!rendition->is_active || !is_servable(*rendition)) continue;
+    const PlaylistEdge edge = rendition->window->edge();
+    if (edge.newest_part >= newest.newest_part) newest = edge;
+  }
+  return newest;
+}
+
 bool ChannelWindows::is_ready(TimePoint now) const {
   if (target_seconds_ == 0) return false;
   const auto is_there = [this](const auto& rendition) { return is_servable(*rendition); };
@@ -304,7 +371,7 @@ bool ChannelWindows::is_ready(TimePoint now) const {
   if (has_ended_ || !complete_since_) return has_ended_;
   return now - *complete_since_ >= kPatience ||
          std::ranges::all_of(renditions_, [&](const auto& rendition) {
-           return !rendition->is_active || is_servable(*rendition);
+           return !rendition->is_active || is_listed(*rendition);
          });
 }
 
@@ -317,12 +384,13 @@ PlaylistHeader ChannelWindows::header(const Rendition& rendition,
                         .has_ended = has_ended_,
                         .reports = {}};
   for (const auto& other : renditions_) {
-    if (!is_servable(*other)) continue;
-    const SegmentWindow& window = *other->window;
+    if (!is_listed(*other)) continue;
     header.part_hold_back = std::max(
-        header.part_hold_back, kHoldBackParts * playlist::to_printed(window.init()->part_target));
-    if (other.get() != &rendition && other->is_active)
-      header.reports.push_back({other->options.name, window.reported_part()});
+        header.part_hold_back, kHoldBackParts * playlist::to_printed(init_of(*other)->part_target));
+    // An idle one will be where this one is.
+    const Rendition& newest = is_idle(*other) ? rendition : *other;
+    if (other.get() != &rendition && other->is_active && is_servable(newest))
+      header.reports.push_back({other->options.name, newest.window->reported_part()});
   }
   // Design.md §2: where the window holds more than a delta update leaves out.
   if (window_ > static_cast<std::int64_t>(kSkipTargets) * promised())

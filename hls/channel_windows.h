@@ -33,11 +33,14 @@ class ChannelWindows {
     Counter gaps;
     std::optional<SegmentWindow>
         window;                   ///< None before the first segment, and when all have gone.
+    bool has_held_media = false;  ///< The open segment is a held picture's.
     std::uint64_t next_part = 0;  ///< For the next window: URIs are never used twice.
     std::uint64_t version = 0;    ///< Rises with every change of its playlist.
     bool is_active = false;       ///< The publisher of now has it.
     bool is_announced = false;    ///< Added for the publisher that is coming.
     bool is_resting = true;       ///< Has no media for now.
+    SegmentNumber awaited = 0;    ///< It was idle, and catches up to this segment; 0: it does not.
+    SegmentNumber shown = 0;      ///< The newest segment in a playlist that somebody has got.
   };
 
   ChannelWindows(std::string channel, MediaTime window, std::uint64_t discontinuity_sequence,
@@ -46,6 +49,8 @@ class ChannelWindows {
   /// The rendition of that name, made where it is missing. It is never destroyed.
   Rendition& add_rendition(RenditionOptions options);
   void renditions_complete(TimePoint now);
+  /// Segments with media that comes meanwhile do not count in the bandwidth.
+  void set_holding(bool is_holding) { is_holding_ = is_holding; }
   void declare_closed_captions();
   void promise_target_duration(MediaTime target);
   void open_segment(SegmentNumber number, MediaTime start, bool starts_discontinuity,
@@ -55,6 +60,11 @@ class ChannelWindows {
   Result<bool> push(Rendition& rendition, CmafChunk chunk, TimePoint now);
   /// The rendition has no media for now.
   void rest(Rendition& rendition, TimePoint now);
+  /// It is idle, and somebody wants it. It is to catch up from the first segment that ends within
+  /// `depth` of what is open now, as far as nobody has been told that there is a gap.
+  void await(Rendition& rendition, MediaTime depth);
+  /// Nothing came.
+  void give_up(Rendition& rendition, TimePoint now);
   void end(TimePoint now);
   /// Lets go of what nobody can ask for any more.
   void tick(TimePoint now);
@@ -72,6 +82,17 @@ class ChannelWindows {
   bool is_ready(TimePoint now) const;
   /// Its playlist can be rendered.
   bool is_servable(const Rendition& rendition) const;
+  /// The multivariant playlist has it: it is servable, or idle from the start.
+  bool is_listed(const Rendition& rendition) const;
+  /// It rests since nobody asks for it, while others have media; or it catches up.
+  bool is_idle(const Rendition& rendition) const;
+  /// What it is, or will be once it is asked for. Not null where is_listed().
+  const std::shared_ptr<const InitSegment>& init_of(const Rendition& rendition) const;
+  /// What who wants an idle rendition waits for: its first part in what is open now. Not before a
+  /// segment has opened.
+  PlaylistPosition open_position() const { return {opened_.back().number, 0}; }
+  /// Of the rendition that has come farthest; what an idle one would have.
+  PlaylistEdge newest_edge() const;
   bool has_ended() const { return has_ended_; }
   std::uint64_t target_seconds() const { return target_seconds_; }
   /// Of all media in memory.
@@ -116,6 +137,7 @@ class ChannelWindows {
   std::uint64_t target_seconds_ = 0;  ///< 0: not promised yet.
   std::optional<TimePoint> complete_since_;
   bool has_ended_ = false;
+  bool is_holding_ = false;
   TimePoint ended_until_;  ///< Then the windows go.
   std::size_t bytes_ = 0;
   playlist::ClosedCaptions closed_captions_ = playlist::ClosedCaptions::kNone;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,10 @@ struct RenditionOptions {
   std::string name;  ///< "source", "720p", "audio": a path segment.
   MediaKind kind = MediaKind::kVideo;
   std::int64_t declared_bits_per_second = 0;  ///< Of an encoder; 0: only measured.
+  /// Of a rendition that has media only while somebody asks for it: what it will be. It is listed
+  /// from the start. While it rests and the others do not, what asks for its playlist waits for its
+  /// media (Demand). Null: what it is comes with its first chunk.
+  std::shared_ptr<const InitSegment> init = nullptr;
 };
 
 struct RenditionStatus {
@@ -46,11 +51,22 @@ struct RenditionStatus {
   int height = 0;
   double frame_rate = 0;
   std::int64_t bits_per_second = 0;  ///< Measured average.
+  bool is_idle = false;              ///< Nobody asks for it, so that it has no media.
+};
+
+/// What players want of a rendition.
+struct Demand {
+  /// When its playlist was last asked for, or such a request was last answered; now, while one
+  /// waits. The epoch: never.
+  std::chrono::steady_clock::time_point last_request;
+  /// It is idle and awaited, and its media is taken from this segment on. 0: it is not.
+  SegmentNumber from = 0;
 };
 
 struct ChannelStatus {
   std::string name;
-  bool is_playable = false;
+  bool is_playable = false;  ///< Playlists are served; those of a show that has ended too.
+  bool has_ended = false;
   std::vector<RenditionStatus> renditions;
 };
 
@@ -68,6 +84,9 @@ class Channel {
   /// the multivariant playlist. It is served once each has its init segment, or 2 s from now.
   virtual void renditions_complete() = 0;
 
+  /// Whether a held picture comes, whose bit rate tells nothing of what players have to expect: it
+  /// is not measured.
+  virtual void set_holding(bool is_holding) = 0;
   /// The pictures carry CEA-608 captions, which the multivariant playlist says from now on.
   virtual void declare_closed_captions() = 0;
   /// EXT-X-TARGETDURATION; playlists are served from then on. Whole seconds, once.
@@ -82,6 +101,12 @@ class Channel {
   /// in an empty window, and its numbers go on.
   virtual void end() = 0;
   virtual ChannelStatus status() const = 0;  ///< Any thread.
+  /// When a player or a cache last asked for anything of it; the epoch: never. Any thread.
+  virtual std::chrono::steady_clock::time_point last_request() const = 0;
+  virtual Demand demand(std::string_view rendition) const = 0;  ///< Any thread.
+  /// Called on the loop of a request for which an idle rendition is awaited from now on. Once,
+  /// before the first rendition; it outlives all requests.
+  virtual void on_awaited(std::function<void()> handler) = 0;
 };
 
 class Origin {

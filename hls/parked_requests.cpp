@@ -45,6 +45,17 @@ std::vector<ParkedRequest> ParkedRequests::take_since(
   return taken;
 }
 
+std::vector<ParkedRequest> ParkedRequests::take_impatient(
+    std::chrono::steady_clock::time_point latest) {
+  std::vector<ParkedRequest> taken;
+  for (auto age = oldest_first_.begin(); age != oldest_first_.end();) {
+    const auto entry = requests_.find(*age++);
+    if (entry->second.request.since > latest) break;
+    if (!entry->second.request.is_blocking_reload) take(entry, taken);
+  }
+  return taken;
+}
+
 std::vector<ParkedRequest> ParkedRequests::take_all() {
   std::vector<ParkedRequest> taken;
   for (auto entry = requests_.begin(); entry != requests_.end();) entry = take(entry, taken);

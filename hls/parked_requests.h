@@ -18,6 +18,9 @@ namespace millrace::hls {
 struct ParkedRequest {
   std::shared_ptr<net::HttpExchange> exchange;
   bool wants_delta = false;
+  /// It names what it waits for. Else it asks for an idle rendition, and takes what there is after
+  /// a while; the answer is no older than any other.
+  bool is_blocking_reload = true;
   std::chrono::steady_clock::time_point since;
 };
 
@@ -34,6 +37,7 @@ class ParkedRequests {
   /// What a playlist with this edge answers.
   std::vector<ParkedRequest> take_reached(const PlaylistEdge& edge);
   std::vector<ParkedRequest> take_since(std::chrono::steady_clock::time_point latest);
+  std::vector<ParkedRequest> take_impatient(std::chrono::steady_clock::time_point latest);
   std::vector<ParkedRequest> take_all();
 
  private:

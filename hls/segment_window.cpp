@@ -30,13 +30,24 @@ void SegmentWindow::begin_at(SegmentNumber number) {
   open_.line.number = number;
 }
 
+void SegmentWindow::announce(std::shared_ptr<const InitSegment> init) {
+  if (init_) return;
+  init_ = std::move(init);
+  is_announced_ = true;
+  map_ = open_.line.number;
+  inits_[map_] = init_;
+}
+
 void SegmentWindow::append(CmafChunk chunk, bool starts_discontinuity) {
   if (!has_open_parts()) {
-    if (chunk.init != init_) {
-      init_ = chunk.init;
-      map_ = open_.line.number;
-      inits_[map_] = init_;
-    }
+    // Whoever was promised the next part of the old timeline would decode this one by its header.
+    // rfc8216bis 6.2.6 lets a server change its mind: what was hinted never comes to be.
+    const bool is_as_announced =
+        std::exchange(is_announced_, false) && chunk.init->bytes == init_->bytes;
+    const bool is_new = chunk.init != init_ && !is_as_announced;
+    if (starts_discontinuity || (init_ && is_new)) ++next_part_;
+    if (is_new) map_ = open_.line.number;
+    if (chunk.init != init_) inits_[map_] = init_ = chunk.init;
     open_.line.start = chunk.start;
     open_.line.map = map_;
     open_.line.starts_discontinuity = starts_discontinuity;
@@ -84,6 +95,15 @@ void SegmentWindow::close(TimePoint now) {
   open_.line.number = next;
 }
 
+void SegmentWindow::reopen(std::size_t count) {
+  CHECK(!has_open_parts());
+  for (; count > 0 && !listed_.empty() && listed_.back().segment->parts.empty(); --count) {
+    open_.line.number = listed_.back().segment->line.number;
+    listed_duration_ -= listed_.back().segment->line.duration;
+    listed_.pop_back();
+  }
+}
+
 bool SegmentWindow::has_media() const {
   return has_open_parts() || std::any_of(listed_.begin(), listed_.end(), [](const Entry& entry) {
            return !entry.segment->parts.empty();
@@ -95,8 +115,7 @@ PlaylistEdge SegmentWindow::edge() const {
   if (has_open_parts()) {
     edge.newest_part = {open_.line.number, open_.parts.size() - 1};
   } else {
-    CHECK(!listed_.empty());
-    const std::size_t parts = listed_.back().segment->parts.size();
+    const std::size_t parts = listed_.empty() ? 0 : listed_.back().segment->parts.size();
     edge.newest_part = {edge.last_complete, parts > 0 ? parts - 1 : 0};
   }
   if (init_) edge.advance_parts = advance_part_limit(init_->part_target);
@@ -143,6 +162,7 @@ std::size_t SegmentWindow::clear() {
   open_.line.number = number;
   listed_duration_ = 0;
   init_ = nullptr;
+  is_announced_ = false;
   inits_.clear();
   return freed;
 }

@@ -41,6 +41,8 @@ class SegmentWindow {
   /// Of the running segment: the next part's place in URIs.
   std::uint64_t next_part() const { return next_part_; }
 
+  /// What its media will be, until the first chunk says what it is.
+  void announce(std::shared_ptr<const InitSegment> init);
   /// Numbers go on from here. Nothing is listed, and no segment has begun.
   void begin_at(SegmentNumber number);
   /// The open segment's next part.
@@ -51,6 +53,10 @@ class SegmentWindow {
   void complete_as_gap(MediaTime until, TimePoint now);
   /// The open segment, which has no part, stays without media.
   void skip(MediaTime start, MediaTime duration, bool starts_discontinuity, TimePoint now);
+
+  /// The newest `count` listed segments, or as many of them as have no media, are filled after all:
+  /// the first of them is the open one. None of them is in a playlist that anybody has got.
+  void reopen(std::size_t count);
 
   bool is_empty() const { return listed_.empty() && !has_open_parts(); }
   /// Complete segments in the playlist.
@@ -64,7 +70,7 @@ class SegmentWindow {
   bool has_media() const;
   /// Every segment so far began with a random access picture.
   bool has_independent_segments() const { return has_independent_segments_; }
-  /// Not before is_empty() is false.
+  /// Where is_empty(): as if the segment before the open one were listed.
   PlaylistEdge edge() const;
   /// The newest part as rendition reports of other playlists name it: while it is the first of its
   /// segment, the part before. hls.js (1.7) takes LAST-PART=0 for a missing attribute and asks for
@@ -85,7 +91,7 @@ class SegmentWindow {
   Bytes find_part(std::uint64_t counter) const;
   std::vector<Bytes> find_segment(SegmentNumber number) const;
   Bytes find_init(SegmentNumber number) const;
-  /// The newest; null before the first part.
+  /// The newest, or the announced one; null where there is neither.
   const std::shared_ptr<const InitSegment>& init() const { return init_; }
 
  private:
@@ -103,7 +109,8 @@ class SegmentWindow {
   MediaTime open_end_{};
   std::uint64_t next_part_;
   std::shared_ptr<const InitSegment> init_;
-  SegmentNumber map_ = 0;  ///< From which segment on `init_` holds.
+  bool is_announced_ = false;  ///< No chunk has had it.
+  SegmentNumber map_ = 0;      ///< From which segment on `init_` holds.
   std::map<SegmentNumber, std::shared_ptr<const InitSegment>> inits_;
   playlist::PrintedTime listed_duration_ = 0;
   playlist::PrintedTime longest_playlist_ = 0;

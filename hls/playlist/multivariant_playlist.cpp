@@ -1,8 +1,10 @@
 #include "hls/playlist/multivariant_playlist.h"
 
 #include <algorithm>
+#include <set>
 #include <string_view>
 
+#include "hls/playlist/language.h"
 #include "hls/playlist/text.h"
 
 namespace millrace::hls::playlist {
@@ -26,18 +28,32 @@ AudioGroup audio_group(const std::vector<RenditionEntry>& renditions) {
     group.bandwidth = std::max(group.bandwidth, rendition.bandwidth);
     group.average_bandwidth = std::max(group.average_bandwidth, rendition.average_bandwidth);
   }
+  std::stable_sort(group.members.begin(), group.members.end(),
+                   [](const auto* a, const auto* b) { return a->track->index < b->track->index; });
   return group;
 }
 
+/// §4.4.6.1: NAME is unique in the group.
+std::string name_of(const RenditionEntry& member, const std::set<std::string>& taken) {
+  const std::string name(find_language(member.track->language).name);
+  return name.empty() || taken.contains(name) ? member.name : name;
+}
+
 void write_audio(Text& text, const AudioGroup& group) {
+  std::set<std::string> names;
+  std::set<std::string_view> languages;
   for (const RenditionEntry* member : group.members) {
+    const std::string name = name_of(*member, names);
+    const std::string_view language = find_language(member->track->language).tag;
+    names.insert(name);
     // §4.4.6.1.1: "Each EXT-X-MEDIA tag with an AUTOSELECT=YES attribute SHOULD have a combination
     // of LANGUAGE […] attributes that is distinct": of one language, one can be it.
-    const std::string_view is_chosen = member == group.members.front() ? "YES" : "NO";
-    text << "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"" << member->name
-         << "\",LANGUAGE=\"und\",DEFAULT=" << is_chosen << ",AUTOSELECT=" << is_chosen
-         << ",CHANNELS=\"" << static_cast<std::uint64_t>(member->track->audio.channels)
-         << "\",URI=\"" << member->name << "/index.m3u8\"\n";
+    const bool is_first_of_language = languages.insert(language).second;
+    text << "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"" << name << "\",LANGUAGE=\""
+         << language << "\",DEFAULT=" << (member == group.members.front() ? "YES" : "NO")
+         << ",AUTOSELECT=" << (is_first_of_language ? "YES" : "NO") << ",CHANNELS=\""
+         << static_cast<std::uint64_t>(member->track->audio.channels) << "\",URI=\"" << member->name
+         << "/index.m3u8\"\n";
   }
 }
 

@@ -6,11 +6,27 @@ using namespace millrace;
 using namespace millrace::hls;
 using namespace std::chrono_literals;
 
+TEST_CASE("sound is known by its first part, a picture by no less than a second", "[bandwidth]") {
+  Bandwidth sound(0, /*has_key_frames=*/false);
+  sound.add_part(2'500, 200ms);
+  CHECK(sound.average() == 100'000);
+  Bandwidth picture;
+  picture.add_part(2'500, 200ms);
+  CHECK(picture.average() == 20'000);
+}
+
 TEST_CASE("before the first part nothing is known, after it something", "[bandwidth]") {
   Bandwidth bandwidth;
   CHECK(bandwidth.peak() == 0);
   bandwidth.add_part(50'000, 200ms);
   CHECK(bandwidth.peak() > 0);
+}
+
+TEST_CASE("what an encoder is told is known before its first part", "[bandwidth]") {
+  const Bandwidth bandwidth(1'000'000);
+  CHECK(bandwidth.peak() >= 1'200'000);
+  CHECK(bandwidth.average() >= 1'000'000);
+  CHECK(bandwidth.average() < bandwidth.peak());
 }
 
 TEST_CASE("the peak is above every segment so far and never falls", "[bandwidth]") {

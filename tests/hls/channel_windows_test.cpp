@@ -342,6 +342,29 @@ TEST_CASE("an ended show stays for as long as it lists, then memory is empty", "
   CHECK(f.windows.bytes() == 0);
 }
 
+TEST_CASE("a held picture says nothing of the bandwidth", "[windows]") {
+  Fixture f;
+  auto& source = f.add("source");
+  f.complete();
+  f.windows.promise_target_duration(2s);
+  ChunkSource a;
+  f.run(3, {{&source, &a}});
+  f.open();
+  const auto average = source.bandwidth.measured_average();
+  f.windows.set_holding(true);
+  a.size = 10;
+  f.push(source, a, 10);
+  f.at += 2s;
+  f.run(5, {{&source, &a}});
+  f.windows.set_holding(false);
+  CHECK(source.bandwidth.measured_average() == average);
+  a.size = 2000;
+  f.run(1, {{&source, &a}});
+  CHECK(source.bandwidth.measured_average() == average);  // What was open was held.
+  f.open();
+  CHECK(source.bandwidth.measured_average() > average);
+}
+
 TEST_CASE("a show after the end begins in an empty window and goes on in number and name",
           "[windows]") {
   for (const bool has_expired : {false, true}) {
@@ -372,6 +395,6 @@ TEST_CASE("a show after the end begins in an empty window and goes on in number 
     CHECK_FALSE(f.windows.has_ended());
     CHECK(listed(source) == std::vector<SegmentNumber>{105});
     CHECK(listed(rung) == std::vector<SegmentNumber>{105});
-    CHECK(source.window->listed(0).line.parts.front().counter == next_part);
+    CHECK(source.window->listed(0).line.parts.front().counter == next_part + 1);
   }
 }

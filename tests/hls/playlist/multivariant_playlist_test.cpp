@@ -174,3 +174,34 @@ TEST_CASE("captions in the pictures are a rendition of their own in every varian
 source/index.m3u8
 )"));
 }
+
+namespace {
+
+RenditionEntry sound(std::string name, int index, std::string language) {
+  RenditionEntry entry = audio(std::move(name));
+  TrackInfo track = *entry.track;
+  track.index = index;
+  track.language = std::move(language);
+  entry.track = std::make_shared<const TrackInfo>(std::move(track));
+  return entry;
+}
+
+}  // namespace
+
+TEST_CASE("sound in several languages is one group, the main one first and by default",
+          "[multivariant]") {
+  const std::string text =
+      rendered({sound("audio-2", 1, "fra"), video("source", 1920, 1080, 5'000'000),
+                sound("audio", 0, "eng"), sound("audio-3", 2, "fre"), sound("audio-4", 3, "tlh")});
+  const std::string wanted = unwrapped(R"(#EXTM3U
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="English",LANGUAGE="en",
+  DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="audio/index.m3u8"
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="Français",LANGUAGE="fr",
+  DEFAULT=NO,AUTOSELECT=YES,CHANNELS="2",URI="audio-2/index.m3u8"
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="audio-3",LANGUAGE="fr",
+  DEFAULT=NO,AUTOSELECT=NO,CHANNELS="2",URI="audio-3/index.m3u8"
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="audio-4",LANGUAGE="tlh",
+  DEFAULT=NO,AUTOSELECT=YES,CHANNELS="2",URI="audio-4/index.m3u8"
+)");
+  CHECK(text.substr(0, wanted.size()) == wanted);
+}
