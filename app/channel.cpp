@@ -1,9 +1,13 @@
 #include "app/channel.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
+#include "app/channel_rendition.h"
 #include "base/log.h"
+#include "packager/packager.h"
 
 namespace millrace::app {
 namespace {
@@ -17,13 +21,11 @@ constexpr SegmentNumber kNumbersAhead = 16;
 // that their count never runs back either. Not finer: hls.js has an array with that many places,
 // and goes through it at each playlist (docs/decisions/0011).
 constexpr SegmentNumber kNumbersPerHour = 7200;
+// Where takeover is off, a publisher that has been silent for so long is not in the way.
+constexpr auto kStillThere = 3s;
+constexpr auto kDrainStep = 50ms;
 
 }  // namespace
-
-/// A rendition's packager, and where it pushes.
-struct Channel::Rendition {
-  std::unique_ptr<Sink<EncodedPacket>> packager;
-};
 
 /// Ties one publisher's packets to the session they belong to.
 class Channel::PublisherFeed final : public ingest::Feed {
@@ -37,6 +39,9 @@ class Channel::PublisherFeed final : public ingest::Feed {
     if (session_ != channel_.session_)
       return Error{ErrorCode::kClosed, "taken over by another publisher"};
     return channel_.push_source(std::move(packet));
+  }
+  void unpublish() override {
+    if (session_ == channel_.session_) channel_.has_unpublished_ = true;
   }
   Status finish() override {
     channel_.publisher_gone(session_);
@@ -52,7 +57,16 @@ Channel::Channel(std::string name, net::EventLoop& loop, const ChannelContext& c
     : name_(std::move(name)),
       loop_(loop),
       context_(context),
+      rules_(context.config.publisher_rules_of(name_)),
+      report_(ingest::create_stream_report(name_, context.metrics, context.clock)),
+      report_teller_(name_, context.config.events, context.events_client, context.metrics,
+                     context.clock),
+      template_(&context.config.ladder_of(name_)),
       grace_(loop),
+      sound_(name_, context.config.transcode.enabled ? context.worker_path : std::string(), loop,
+             context.metrics,
+             [this](ingest::SourcePacket packet) { return timeline_->push(std::move(packet)); }),
+      hold_(name_, context.worker_path, loop, context.metrics),
       publishers_(context.metrics.gauge("millrace_ingest_publishers",
                                         "Publishers connected to the channel.",
                                         {{"channel", name_}})),
@@ -73,7 +87,15 @@ Channel::~Channel() = default;
 
 // --- Publishers -------------------------------------------------------------------------------
 
-std::unique_ptr<ingest::Feed> Channel::attach(ingest::Publisher& publisher) {
+Status Channel::check_takeover() const {
+  if (publisher_ && !rules_.takeover && !publisher_->gives_way() &&
+      context_.clock.steady_now() - newest_media_at_ < kStillThere)
+    return Error{ErrorCode::kDenied, "another publisher is live, and takeover is off"};
+  return ok();
+}
+
+std::unique_ptr<ingest::Feed> Channel::attach(ingest::Publisher& publisher,
+                                              const std::string& ladder) {
   grace_.cancel();
   if (ingest::Publisher* const running = std::exchange(publisher_, nullptr)) {
     end_source();
@@ -83,9 +105,15 @@ std::unique_ptr<ingest::Feed> Channel::attach(ingest::Publisher& publisher) {
     running->stop("taken over by another publisher with the same key");
   }
   publisher_ = &publisher;
+  const auto granted = context_.config.ladder.find(ladder);
+  template_ = granted == context_.config.ladder.end() ? &context_.config.ladder_of(name_)
+                                                      : &granted->second;
+  has_unpublished_ = false;
   ++session_;
   if (!timeline_) create_timeline();
   publishers_.set(1);
+  report_->begin(publisher.protocol());
+  unaligned_.clear();
   set_status({.state = ChannelStatus::State::kLive,
               .live_since = context_.clock.steady_now(),
               .protocol = publisher.protocol(),
@@ -97,6 +125,8 @@ std::unique_ptr<ingest::Feed> Channel::attach(ingest::Publisher& publisher) {
 
 void Channel::begin_source(const ingest::Announcement& announcement) {
   if (source_has_begun_) return;  // Metadata in mid-stream changes nothing; the bitstream tells.
+  source_has_begun_ = true;
+  report_->announce(announcement);
   timeline_->begin_source(announcement);
   if (!announcement.encoder.empty())
     log::info("app", "source announced channel={} session={} encoder=\"{}\" frame_rate={}", name_,
@@ -110,14 +140,24 @@ Status Channel::push_source(ingest::SourcePacket packet) {
   }
   bytes_.increment(static_cast<double>(packet.payload.size()));
   (packet.track->kind == MediaKind::kVideo ? video_packets_ : audio_packets_).increment();
-  return timeline_->push(std::move(packet));
+  newest_media_at_ = packet.received_at;
+  report_->add(packet);
+  return packet.track->kind == MediaKind::kAudio ? sound_.push(std::move(packet))
+                                                 : timeline_->push(std::move(packet));
 }
 
 void Channel::end_source() {
   source_has_begun_ = false;
+  sound_.reset();
   if (const Status status = timeline_->end_source(); !status.has_value())
     context_.metrics.count_error("app", status.error().code);
+  // While the channel is filled its renditions are the fill's.
+  if (hold_.state() != Hold::State::kFilling) finish_source_renditions();
+}
+
+void Channel::finish_source_renditions() {
   // What the parts have so far goes out; the encoders hand over what they hold.
+  open_part_.clear();
   for (auto& entry : renditions_) {
     const bool is_encoded = std::any_of(rungs_.begin(), rungs_.end(),
                                         [&](const auto& rung) { return rung.name == entry.first; });
@@ -125,8 +165,9 @@ void Channel::end_source() {
     if (const Status status = entry.second->packager->finish(); !status.has_value())
       context_.metrics.count_error("packager", status.error().code);
   }
-  if (!ladder_) return;
+  if (!ladder_ || ladder_is_draining_) return;
   ladder_is_draining_ = true;
+  draining_since_ = context_.clock.steady_now();
   if (const Status status = ladder_->finish(); !status.has_value())
     context_.metrics.count_error("transcode", status.error().code);
 }
@@ -136,19 +177,30 @@ void Channel::publisher_gone(std::uint64_t session) {
   publisher_ = nullptr;
   ++session_;
   end_source();
+  report_->end();
   publishers_.set(0);
   set_status({.state = ChannelStatus::State::kWaiting,
               .live_since = {},
               .protocol = {},
               .remote_address = {}});
-  const auto grace = context_.config.grace_of(name_);
+  const bool ends = has_unpublished_ && rules_.end_on_unpublish;
+  const auto grace = ends ? 0ms : rules_.grace;
   log::info("app", "publisher gone channel={} session={} grace_seconds={}", name_, session,
             std::chrono::duration<double>(grace).count());
   grace_.start(grace, [this] { end_show(); });
 }
 
 void Channel::end_show() {
-  ladder_.reset();
+  // What the encoders hold is shown as well.
+  if (!is_drained()) return grace_.start(kDrainStep, [this] { end_show(); });
+  if (hold_.state() == Hold::State::kFilling) {
+    if (const Status status = timeline_->end_fill(); !status.has_value())
+      context_.metrics.count_error("app", status.error().code);
+    finish_source_renditions();
+  }
+  forget_hold();
+  is_on_air_ = false;
+  drop_ladder();
   rungs_.clear();
   output_->end();
   set_status({.state = ChannelStatus::State::kEnded,
@@ -159,16 +211,27 @@ void Channel::end_show() {
 }
 
 void Channel::tick() {
-  if (!publisher_ || !timeline_) return;
-  if (const Status status = timeline_->tick(); !status.has_value())
-    publisher_->stop(status.error().message);
+  if (!timeline_) return;
+  report_->tick();
+  report_teller_.tick(report_->findings());
+  hold_if_silent();
+  follow_demand();
+  if (!publisher_ && hold_.state() != Hold::State::kFilling) return;
+  const Status status = timeline_->tick();
+  if (status.has_value()) return;
+  context_.metrics.count_error("app", status.error().code);
+  if (publisher_) return publisher_->stop(status.error().message);
+  log::error("app", "nothing can be held channel={} error={}", name_, status.error().message);
+  end_show();
 }
 
 void Channel::close() {
   grace_.cancel();
   ++session_;
   if (std::exchange(publisher_, nullptr)) end_source();
-  ladder_.reset();
+  report_->end();
+  forget_hold();
+  drop_ladder();
   if (output_) output_->end();
 }
 
@@ -186,6 +249,8 @@ void Channel::create_timeline() {
   }
   {
     auto output = context_.origin.add_channel(name_, recorded_.discontinuity_sequence);
+    // It posts: no request is answered inside it.
+    output->on_awaited([this] { loop_.post([this] { follow_demand(); }); });
     const MutexLock lock(mutex_);
     output_ = std::move(output);
   }
@@ -200,28 +265,43 @@ void Channel::create_timeline() {
 }
 
 Channel::Rendition& Channel::rendition(const std::string& rendition_name, MediaKind kind,
-                                       std::int64_t bits_per_second) {
+                                       std::int64_t bits_per_second,
+                                       std::shared_ptr<const InitSegment> init) {
   auto& slot = renditions_[rendition_name];
-  Sink<CmafChunk>& window = output_->add_rendition(
-      {.name = rendition_name, .kind = kind, .declared_bits_per_second = bits_per_second});
+  Sink<CmafChunk>& window = output_->add_rendition({.name = rendition_name,
+                                                    .kind = kind,
+                                                    .declared_bits_per_second = bits_per_second,
+                                                    .init = std::move(init)});
   if (!slot) {
+    slot = std::make_unique<Rendition>(window);
     auto packager = packager::create({.part_target = context_.config.packager.part,
                                       .metrics = &context_.metrics,
                                       .channel = name_},
-                                     window);
+                                     kind == MediaKind::kVideo ? slot->last_pictures : window);
     CHECK(packager.has_value());  // Its options were checked with the configuration.
-    slot = std::make_unique<Rendition>(Rendition{std::move(packager).value()});
+    slot->packager = std::move(packager).value();
   }
   return *slot;
 }
 
 void Channel::on_tracks(const ingest::SourceTracks& tracks) {
-  const Ladder& ladder = context_.config.ladder_of(name_);
+  if (tracks.is_fill) return;  // The same renditions.
+  if (hold_.state() == Hold::State::kFilling) {
+    finish_source_renditions();
+    drop_ladder();
+    log::info("app", "source is back channel={}", name_);
+  }
+  forget_hold();
+  const Ladder& ladder = *template_;
   source_rendition_ = audio_rendition_ = nullptr;
+  others_.clear();
+  ready_made_.clear();
+  source_track_ = tracks.video;
   if (tracks.video) {
     const auto source = std::find_if(ladder.begin(), ladder.end(),
                                      [](const auto& rung) { return rung.passthrough; });
     if (source != ladder.end()) source_rendition_ = &rendition(source->name, MediaKind::kVideo, 0);
+    add_others(tracks.others);
     build_ladder(*tracks.video);
     log::info("app", "video channel={} codec={} width={} height={} frame_rate={:.3f} rungs={}",
               name_, to_string(tracks.video->codec), tracks.video->video.width,
@@ -230,39 +310,149 @@ void Channel::on_tracks(const ingest::SourceTracks& tracks) {
                   static_cast<double>(tracks.video->video.frame_rate.denominator),
               rungs_.size());
   } else {
-    ladder_.reset();
+    add_others(tracks.others);
+    drop_ladder();
     rungs_.clear();
   }
   if (tracks.audio) audio_rendition_ = &rendition("audio", MediaKind::kAudio, 0);
   output_->renditions_complete();
 }
 
+void Channel::add_others(const std::vector<std::shared_ptr<const TrackInfo>>& tracks) {
+  for (const auto& track : tracks) {
+    std::string name = fmt::format("audio-{}", track->index + 1);
+    if (track->kind == MediaKind::kVideo) {
+      name = name_of_rung(*track);
+      ready_made_.push_back(transcode::rung_like(*track));
+      ready_made_.back().name = name;
+    }
+    others_[{track->kind, track->index}] = &rendition(name, track->kind, 0);
+    log::info("app", "further track channel={} rendition={} codec={} language={}", name_, name,
+              to_string(track->codec), track->language);
+  }
+}
+
+/// "360p", where no other rendition of the source is called so.
+std::string Channel::name_of_rung(const TrackInfo& track) const {
+  std::string name = fmt::format("{}p", std::min(track.video.width, track.video.height));
+  const bool is_taken = std::any_of(ready_made_.begin(), ready_made_.end(),
+                                    [&](const auto& rung) { return rung.name == name; }) ||
+                        std::any_of(template_->begin(), template_->end(), [&](const auto& rung) {
+                          return rung.passthrough && rung.name == name;
+                        });
+  return is_taken ? fmt::format("{}-{}", name, track.index + 1) : name;
+}
+
+void Channel::on_unaligned_rung(int index) {
+  report_->add_unaligned_rung();
+  if (!unaligned_.insert(index).second) return;
+  log::warning("app", "a ready-made rung has its key frames elsewhere channel={} track={}", name_,
+               index);
+}
+
 void Channel::build_ladder(const TrackInfo& video) {
-  auto rungs = context_.config.transcode.enabled
-                   ? transcode::plan_ladder(context_.config.ladder_of(name_), video)
-                   : std::vector<transcode::Rung>{};
+  const bool encodes = context_.config.transcode.enabled && ready_made_.empty();
+  auto rungs = encodes ? transcode::plan_ladder(*template_, video, rules_.encode)
+                       : std::vector<transcode::Rung>{};
   std::vector<Sink<EncodedPacket>*> outputs;
   outputs.reserve(rungs.size());
-  for (const auto& rung : rungs)
-    outputs.push_back(rendition(rung.name, MediaKind::kVideo, rung.bits_per_second).packager.get());
+  for (auto& rung : rungs) {
+    auto init = rung.is_on_demand ? describe(rung, video) : nullptr;
+    outputs.push_back(rendition(rung.name, MediaKind::kVideo, rung.bits_per_second, std::move(init))
+                          .packager.get());
+  }
   // A running worker takes new parameters in order.
-  if (ladder_ && !ladder_is_draining_ && rungs == rungs_) return;
-  ladder_.reset();
-  ladder_is_draining_ = false;
+  if (encoding_ && !ladder_is_draining_ && rungs == rungs_) return;
+  drop_ladder();
+  ladder_is_draining_ = is_drained_ = false;
   rungs_ = std::move(rungs);
   if (rungs_.empty()) return;
   auto created = transcode::create({.channel = name_,
                                     .worker_path = context_.worker_path,
                                     .profile = context_.config.transcode.profile,
                                     .rungs = rungs_,
-                                    .part_target = context_.config.packager.part},
-                                   std::move(outputs), loop_, context_.metrics);
+                                    .part_target = context_.config.packager.part,
+                                    .on_drained = [this] { is_drained_ = true; }},
+                                   outputs, loop_, context_.metrics);
   if (created.has_value()) {
+    encoding_ = created.value().get();
     ladder_ = std::move(created).value();
+    encoding_->want(rungs_in_demand(), {});
     return;
   }
   context_.metrics.count_error("transcode", created.error().code);
   log::error("app", "no ladder channel={} error={}", name_, created.error().message);
+}
+
+std::shared_ptr<const InitSegment> Channel::describe(transcode::Rung& rung,
+                                                     const TrackInfo& video) const {
+  // It catches up with the source's own window, so there has to be one.
+  auto track = source_rendition_
+                   ? transcode::describe_rung(rung, context_.config.transcode.profile, video,
+                                              context_.config.packager.part)
+                   : Result<TrackInfo>(Error{ErrorCode::kUnsupported, "no passthrough rung"});
+  if (track.has_value())
+    return packager::init_of(std::make_shared<const TrackInfo>(std::move(track).value()),
+                             context_.config.packager.part);
+  rung.is_on_demand = false;
+  log::warning("app", "rung is always encoded channel={} rung={} reason=\"{}\"", name_, rung.name,
+               track.error().message);
+  return nullptr;
+}
+
+void Channel::drop_ladder() {
+  encoding_ = nullptr;
+  ladder_.reset();
+}
+
+std::vector<bool> Channel::rungs_in_demand() const {
+  const auto now = context_.clock.steady_now();
+  const auto is_asked_for = [&](const transcode::Rung& rung) {
+    const auto asked = output_->demand(rung.name).last_request;
+    return asked != decltype(asked)() && now - asked < context_.config.transcode.idle_after;
+  };
+  std::vector<bool> wanted;
+  wanted.reserve(rungs_.size());
+  for (const auto& rung : rungs_) wanted.push_back(!rung.is_on_demand || is_asked_for(rung));
+  return wanted;
+}
+
+/// What nobody wants ends with its segment; what is wanted anew catches up from where the first of
+/// it is awaited.
+void Channel::follow_demand() {
+  if (!encoding_ || ladder_is_draining_) return;
+  const auto wanted = rungs_in_demand();
+  if (wanted == encoding_->wanted()) return;
+  std::optional<SegmentNumber> first;
+  for (std::size_t i = 0; i < rungs_.size(); ++i) {
+    const SegmentNumber from = output_->demand(rungs_[i].name).from;
+    if (wanted[i] && !encoding_->wanted()[i] && from > 0)
+      first = std::min(first.value_or(from), from);
+  }
+  encoding_->want(wanted, first ? backlog(*first) : std::vector<EncodedPacket>());
+}
+
+std::vector<EncodedPacket> Channel::backlog(SegmentNumber first) const {
+  auto packets = source_rendition_->last_pictures.packets_from(first);
+  // A segment may have opened with the part that has not ended.
+  const auto begin = packets.empty() ? std::find_if(open_part_.begin(), open_part_.end(),
+                                                    [](const EncodedPacket& packet) {
+                                                      return packet.is_key_frame &&
+                                                             packet.opens_segment.has_value();
+                                                    })
+                                     : open_part_.begin();
+  packets.insert(packets.end(), begin, open_part_.end());
+  return packets;
+}
+
+void Channel::remember(const EncodedPacket& packet) {
+  open_part_.push_back(packet);
+  const LastPictures& kept = source_rendition_->last_pictures;
+  if (!source_rendition_->last_pictures.take_news()) return;
+  if (kept.ends_with(packet))
+    open_part_.clear();
+  else  // It began the next one.
+    open_part_.erase(open_part_.begin(), std::prev(open_part_.end()));
 }
 
 void Channel::on_target_duration(MediaTime target) {
@@ -271,6 +461,7 @@ void Channel::on_target_duration(MediaTime target) {
 }
 
 void Channel::on_segment(const ingest::SegmentStart& segment) {
+  is_on_air_ = true;
   output_->open_segment(segment.number, segment.start, segment.starts_discontinuity);
   recorded_.discontinuity_sequence += segment.starts_discontinuity ? 1 : 0;
   if (segment.starts_discontinuity || segment.number + kNumbersAhead / 2 > recorded_.next_segment)
@@ -284,16 +475,23 @@ void Channel::record_state(SegmentNumber used) {
 }
 
 Status Channel::push(EncodedPacket packet) {
+  if (packet.track->index > 0) {
+    const auto other = others_.find({packet.track->kind, packet.track->index});
+    return other == others_.end() ? ok() : other->second->packager->push(std::move(packet));
+  }
   if (packet.track->kind == MediaKind::kAudio)
     return audio_rendition_->packager->push(std::move(packet));
   frames_.increment();
-  if (source_rendition_) RETURN_IF_ERROR(source_rendition_->packager->push(packet));
+  if (source_rendition_) {
+    RETURN_IF_ERROR(source_rendition_->packager->push(packet));
+    remember(packet);
+  }
   if (ladder_)
     if (const Status status = ladder_->push(std::move(packet)); !status.has_value()) {
       // The rungs end, not the channel.
       context_.metrics.count_error("transcode", status.error().code);
       log::error("app", "ladder ended channel={} error={}", name_, status.error().message);
-      ladder_.reset();
+      drop_ladder();
     }
   return ok();
 }
@@ -302,7 +500,13 @@ Status Channel::push(EncodedPacket packet) {
 
 void Channel::set_status(ChannelStatus status) {
   const MutexLock lock(mutex_);
+  status.is_holding = status_.is_holding;
   status_ = std::move(status);
+}
+
+void Channel::set_holding(bool is_holding) {
+  const MutexLock lock(mutex_);
+  status_.is_holding = is_holding;
 }
 
 ChannelStatus Channel::status() const {

@@ -4,14 +4,15 @@
 
 #include <future>
 
+#include "base/log.h"
+
 namespace millrace::app {
 
 using namespace std::chrono_literals;
 
-Channels::Channels(const ChannelContext& context, net::EventLoopGroup& loops)
-    : context_(context), loops_(loops) {
-  for (const auto& [name, channel] : context.config.channels)
-    for (const auto& key : channel.keys) channel_by_key_.emplace(key, name);
+Channels::Channels(const ChannelContext& context, net::EventLoopGroup& loops,
+                   ingest::Authority& authority)
+    : context_(context), loops_(loops), authority_(authority) {
   for (std::size_t i = 0; i < loops.size(); ++i)
     timers_.push_back(std::make_unique<net::Timer>(loops.loop(i)));
 }
@@ -32,34 +33,33 @@ Result<Channel*> Channels::find_or_create(const std::string& name) {
 
 void Channels::admit(ingest::PublishRequest request,
                      std::function<void(Result<ingest::Admission>)> reply) {
-  std::string name;
-  if (const auto found = channel_by_key_.find(request.key); found != channel_by_key_.end()) {
-    name = found->second;
-  } else if (context_.config.auth.open && is_channel_name(request.key) &&
-             !context_.config.channels.contains(request.key)) {
-    name = request.key;  // A configured channel keeps its own keys even in the open mode.
-  } else {
-    reply(Error{ErrorCode::kDenied, context_.config.auth.open
-                                        ? "the key is not a channel name ([a-z0-9][a-z0-9_-]{0,63})"
-                                        : "no channel has this key"});
-    return;
-  }
-  auto channel = find_or_create(name);
-  if (!channel.has_value()) {
-    reply(std::move(channel).error());
-    return;
-  }
-  Channel* const target = channel.value();
-  const auto configured = context_.config.channels.find(name);
-  const std::string passphrase =
-      configured != context_.config.channels.end() ? configured->second.srt_passphrase : "";
-  reply(ingest::Admission{
-      .channel = name,
-      .loop = &target->loop(),
-      .attach = [target](ingest::Publisher& publisher) -> Result<std::unique_ptr<ingest::Feed>> {
-        return target->attach(publisher);
-      },
-      .srt_passphrase = passphrase});
+  authority_.authorize(request, [this, reply = std::move(reply)](Result<ingest::Grant> grant) {
+    if (!grant.has_value()) return reply(std::move(grant).error());
+    reply(admission(grant.value()));
+  });
+}
+
+Result<ingest::Admission> Channels::admission(const ingest::Grant& grant) {
+  ASSIGN_OR_RETURN(Channel* const target, find_or_create(grant.channel));
+  if (!grant.ladder.empty() && !context_.config.ladder.contains(grant.ladder))
+    log::warning("app", "the grant's ladder is not in the configuration channel={} ladder={}",
+                 grant.channel, grant.ladder);
+  const auto configured = context_.config.channels.find(grant.channel);
+  const bool has_own = !grant.srt.passphrase.empty();
+  const auto encryption = has_own                                        ? grant.srt
+                          : configured != context_.config.channels.end() ? configured->second.srt
+                                                                         : ingest::SrtEncryption{};
+  const auto admitted_at = context_.clock.steady_now();
+  auto attach = [target, grant, admitted_at, &metrics = context_.metrics](
+                    ingest::Publisher& publisher) -> Result<std::unique_ptr<ingest::Feed>> {
+    RETURN_IF_ERROR(target->check_takeover());
+    return ingest::limit_feed(target->attach(publisher, grant.ladder), publisher, grant,
+                              admitted_at, metrics);
+  };
+  return ingest::Admission{.channel = grant.channel,
+                           .loop = &target->loop(),
+                           .attach = std::move(attach),
+                           .srt = encryption};
 }
 
 std::vector<Channel*> Channels::all() const {

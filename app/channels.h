@@ -16,11 +16,12 @@ namespace millrace::app {
 
 class Channels final : public ingest::Gate {
  public:
-  /// Everything outlives it; `loops` are stopped before it is destroyed.
-  Channels(const ChannelContext& context, net::EventLoopGroup& loops);
+  /// Everything outlives it; `loops` are stopped before it is destroyed, and `authority` gives no
+  /// more answers then.
+  Channels(const ChannelContext& context, net::EventLoopGroup& loops, ingest::Authority& authority);
   ~Channels() override;
 
-  /// Static keys, or any channel name in the open mode. Answers inside the call.
+  /// Whom the authority lets in, under the limits that it sets.
   void admit(ingest::PublishRequest request,
              std::function<void(Result<ingest::Admission>)> reply) override;
 
@@ -35,11 +36,12 @@ class Channels final : public ingest::Gate {
 
  private:
   void tick(std::size_t loop_index);
+  Result<ingest::Admission> admission(const ingest::Grant& grant);
 
   const ChannelContext& context_;
   net::EventLoopGroup& loops_;
-  std::map<std::string, std::string> channel_by_key_;  ///< Not changed after construction.
-  std::vector<std::unique_ptr<net::Timer>> timers_;    ///< One a loop.
+  ingest::Authority& authority_;
+  std::vector<std::unique_ptr<net::Timer>> timers_;  ///< One a loop.
   mutable Mutex mutex_;
   std::map<std::string, std::unique_ptr<Channel>> channels_ GUARDED_BY(mutex_);
 };

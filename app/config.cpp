@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <exception>
@@ -15,12 +14,6 @@
 
 namespace millrace::app {
 namespace {
-
-constexpr std::size_t kMaxChannelNameBytes = 64;
-
-bool is_lower_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
 
 Config defaults(const ConfigSources& sources) {
   Config config;
@@ -51,6 +44,7 @@ Config::Config() {
   api.listen = {"127.0.0.1:9464"};
   api.config_key = "api.listen";
   rtmp.listen = {"0.0.0.0:1935"};
+  rtmp.listen_tls = {"0.0.0.0:1936"};
   srt.listen = {"0.0.0.0:9000"};
   const transcode::RungTemplate source{.name = "source", .passthrough = true};
   ladder["default"] = {source,
@@ -65,9 +59,35 @@ const Ladder& Config::ladder_of(const std::string& channel) const {
   return ladder.at(found == channels.end() ? "default" : found->second.ladder);
 }
 
-std::chrono::milliseconds Config::grace_of(const std::string& channel) const {
+PublisherRules Config::publisher_rules_of(const std::string& channel) const {
   const auto found = channels.find(channel);
-  return found == channels.end() ? limits.grace : found->second.grace.value_or(limits.grace);
+  const ChannelConfig own = found == channels.end() ? ChannelConfig() : found->second;
+  PublisherRules rules{.grace = own.grace.value_or(limits.grace),
+                       .end_on_unpublish = own.end_on_unpublish.value_or(limits.end_on_unpublish),
+                       .takeover = own.takeover.value_or(limits.takeover),
+                       .hold = own.hold.value_or(transcode.hold),
+                       .hold_after = transcode.hold_after,
+                       .slate = own.slate.empty() ? transcode.slate : own.slate,
+                       .encode = own.encode.value_or(transcode.encode)};
+  if (!transcode.enabled) rules.hold = HoldMode::kNone;
+  return rules;
+}
+
+ingest::KeyOptions Config::key_options() const {
+  ingest::KeyOptions options{.open = auth.open,
+                             .channels = {},
+                             .limits = limits.publish,
+                             .key_file = auth.key_file,
+                             .signing_keys = auth.signing_keys};
+  for (const auto& [name, channel] : channels)
+    options.channels[name] = {.keys = channel.keys, .limits = channel.limits};
+  return options;
+}
+
+ingest::WebhookOptions Config::webhook_options() const {
+  ingest::WebhookOptions options = auth.webhook;
+  for (const auto& [name, rungs] : ladder) options.ladders.insert(name);
+  return options;
 }
 
 Result<Config> load_config(const ConfigSources& sources) {
@@ -89,12 +109,6 @@ Result<Config> parse_config(std::string_view yaml, const ConfigSources& sources)
     mistakes.add({"channels.demo"}, "--demo makes a channel of this name: rename yours");
   if (!mistakes.empty()) return mistakes.error();
   return config;
-}
-
-bool is_channel_name(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxChannelNameBytes && is_lower_or_digit(text.front()) &&
-         std::all_of(text.begin(), text.end(),
-                     [](char c) { return is_lower_or_digit(c) || c == '_' || c == '-'; });
 }
 
 }  // namespace millrace::app

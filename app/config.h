@@ -23,6 +23,12 @@ namespace millrace::app {
 
 using Ladder = std::vector<transcode::RungTemplate>;
 
+/// The server's certificate; both files or neither.
+struct TlsConfig {
+  std::string certificate;
+  std::string key;
+};
+
 struct LogConfig {
   log::Level level = log::Level::kInfo;
 };
@@ -33,13 +39,33 @@ struct HttpConfig {
 };
 
 struct AuthConfig {
-  bool open = false;  ///< Any key that is a channel name creates the channel of that name.
+  bool open = false;     ///< Any key that is a channel name creates the channel of that name.
+  std::string key_file;  ///< Empty: none.
+  std::vector<std::string> signing_keys;  ///< The first one signs. Secrets: never logged.
+  ingest::WebhookOptions webhook;         ///< Without a URL: none. `ladders` is empty here.
 };
 
+/// Where events are told.
+struct EventsConfig {
+  std::string url;      ///< Empty: nowhere.
+  std::string secret;   ///< Signs them; empty: nothing does.
+  std::string ca_file;  ///< Empty: the system's authorities.
+  std::chrono::milliseconds timeout{3'000};
+};
+
+/// What viewers get while a channel's source is away: its last picture, a picture of the
+/// operator's, or nothing. Sound is silence.
+enum class HoldMode { kPicture, kSlate, kNone };
+
 struct TranscodeConfig {
-  bool enabled = true;  ///< Off: only passthrough rungs of the ladders.
-  std::string worker;   ///< Empty: `millrace-transcoder` beside the executable.
+  bool enabled = true;  ///< Off: only passthrough rungs of the ladders, and nothing is held.
+  HoldMode hold = HoldMode::kPicture;
+  std::chrono::milliseconds hold_after{1'000};  ///< Without media.
+  std::string slate;                            ///< PNG or JPEG; for kSlate.
+  std::string worker;  ///< Empty: `millrace-transcoder` beside the executable.
   transcode::Profile profile = transcode::Profile::kBalanced;
+  transcode::RungMode encode = transcode::RungMode::kOnDemand;  ///< Of rungs that say nothing.
+  std::chrono::milliseconds idle_after{30'000};                 ///< Without a request for the rung.
 };
 
 struct PackagerConfig {
@@ -55,14 +81,35 @@ struct HlsConfig {
 struct LimitsConfig {
   std::size_t channels = 10'000;
   std::size_t event_loops = 0;  ///< 0: one per core.
-  std::chrono::milliseconds grace{30'000};
+  std::chrono::milliseconds grace{15'000};
+  bool end_on_unpublish = true;   ///< A publisher that says goodbye ends the show without grace.
+  bool takeover = true;           ///< A second publisher takes over; else it is refused.
+  ingest::PublishLimits publish;  ///< Of every publisher whose channel does not say else.
 };
 
 struct ChannelConfig {
-  std::vector<std::string> keys;  ///< Secrets: never logged. No key is in two channels.
+  std::vector<std::string> keys;  ///< Secrets: never logged. A key may be in several channels.
   std::string ladder = "default";
   std::optional<std::chrono::milliseconds> grace;  ///< Absent: limits.grace.
-  std::string srt_passphrase;                      ///< Empty: srt.passphrase. A secret.
+  ingest::SrtEncryption srt;                       ///< Without a passphrase: that of srt.
+  std::optional<bool> end_on_unpublish;            ///< Absent: limits.end_on_unpublish.
+  std::optional<bool> takeover;                    ///< Absent: limits.takeover.
+  std::optional<HoldMode> hold;                    ///< Absent: transcode.hold.
+  std::optional<transcode::RungMode> encode;       ///< Absent: transcode.encode.
+  std::string slate;                               ///< Empty: transcode.slate.
+  ingest::PublishLimits limits;                    ///< Zero: limits.publish.
+  std::vector<std::string> sources;  ///< URLs to pull from, the best first. Have secrets in them.
+};
+
+/// What a channel does when its publishers come and go.
+struct PublisherRules {
+  std::chrono::milliseconds grace{};
+  bool end_on_unpublish = true;
+  bool takeover = true;
+  HoldMode hold = HoldMode::kNone;
+  std::chrono::milliseconds hold_after{};
+  std::string slate;
+  transcode::RungMode encode = transcode::RungMode::kOnDemand;  ///< Of rungs that say nothing.
 };
 
 /// Default-constructed it is what runs without a file.
@@ -72,9 +119,12 @@ struct Config {
   LogConfig log;
   HttpConfig http;
   net::HttpServerOptions api;
+  TlsConfig tls;
   ingest::RtmpOptions rtmp;
   ingest::SrtOptions srt;
+  ingest::PullTiming pull;
   AuthConfig auth;
+  EventsConfig events;
   TranscodeConfig transcode;
   PackagerConfig packager;
   HlsConfig hls;
@@ -84,7 +134,10 @@ struct Config {
 
   /// Of a configured channel, or what one gets that is made by an open key or the demo.
   const Ladder& ladder_of(const std::string& channel) const;
-  std::chrono::milliseconds grace_of(const std::string& channel) const;
+  PublisherRules publisher_rules_of(const std::string& channel) const;
+  /// Who may publish, as ingest wants to know it.
+  ingest::KeyOptions key_options() const;
+  ingest::WebhookOptions webhook_options() const;
 };
 
 /// Where a configuration comes from, later ones winning: built-in defaults (`is_demo`: with
@@ -103,7 +156,6 @@ Result<Config> load_config(const ConfigSources& sources);
 /// The same with the file's content at hand; `sources.file` is only its name in messages.
 Result<Config> parse_config(std::string_view yaml, const ConfigSources& sources);
 
-/// [a-z0-9][a-z0-9_-]{0,63}
-bool is_channel_name(std::string_view text);
+using ingest::is_channel_name;
 
 }  // namespace millrace::app

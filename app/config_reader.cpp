@@ -70,21 +70,26 @@ class Reader {
   void read_section(const std::string& section, const YAML::Node& key, const YAML::Node& value) {
     const auto keys = config_keys();
     const std::string prefix = section + ".";
-    const bool is_known = std::any_of(keys.begin(), keys.end(), [&](const ConfigKey<Config>& row) {
-      return row.path.starts_with(prefix);
-    });
-    if (is_known) return read_keys(keys, prefix, value, section, config_);
+    if (has_rows_below(keys, prefix)) return read_keys(keys, prefix, value, section, config_);
     if (std::find(kOtherSections.begin(), kOtherSections.end(), section) != kOtherSections.end())
       return mistakes_.add(line_of(key), section, "this version has no such section: remove it");
     mistakes_.add(line_of(key), shown(section), "unknown key; known here: " + section_names());
   }
 
-  /// Every entry of `node` by the row `row_prefix` + name.
+  template <typename Owner>
+  static bool has_rows_below(std::span<const ConfigKey<Owner>> rows, const std::string& prefix) {
+    return std::any_of(rows.begin(), rows.end(),
+                       [&](const ConfigKey<Owner>& row) { return row.path.starts_with(prefix); });
+  }
+
+  /// Every entry of `node` by the row `row_prefix` + name, or by the rows below that.
   template <typename Owner>
   void read_keys(std::span<const ConfigKey<Owner>> rows, const std::string& row_prefix,
                  const YAML::Node& node, const std::string& path, Owner& owner) {
     for_each_entry(
         node, path, [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+          if (has_rows_below(rows, row_prefix + name + "."))
+            return read_keys(rows, row_prefix + name + ".", value, joined(path, name), owner);
           const auto row = std::find_if(rows.begin(), rows.end(), [&](const ConfigKey<Owner>& r) {
             return r.path == row_prefix + name;
           });
@@ -191,11 +196,14 @@ class Reader {
 
   template <typename Owner>
   static std::string names_of(std::span<const ConfigKey<Owner>> rows, const std::string& prefix) {
-    std::string names;
-    for (const auto& row : rows)
-      if (row.path.starts_with(prefix))
-        names += (names.empty() ? "" : ", ") + std::string(row.path.substr(prefix.size()));
-    return names;
+    std::vector<std::string> names;
+    for (const auto& row : rows) {
+      if (!row.path.starts_with(prefix)) continue;
+      const std::string_view rest = row.path.substr(prefix.size());
+      const std::string name(rest.substr(0, rest.find('.')));
+      if (names.empty() || names.back() != name) names.push_back(name);  // They are sorted.
+    }
+    return fmt::format("{}", fmt::join(names, ", "));
   }
 
   static std::string section_names() {

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "app/config.h"
+#include "net/http_client.h"
 
 namespace millrace::app {
 namespace {
@@ -145,6 +146,14 @@ Result<Value> parse_value(const ValueRule& rule, std::string_view text) {
                         "brackets, quoted, such as \"0.0.0.0:8080\" or \"[::]:8080\"",
                         quote(text)));
       return std::string(text);
+    case ValueKind::kSrtListeners:
+      if (!is_listener(text.substr(0, text.find('?'))))
+        return wrong(
+            "an entry is ADDRESS:PORT, such as \"0.0.0.0:9000\", or "
+            "ADDRESS:PORT?passphrase=PASSPHRASE&key_length=32");
+      if (Status status = ingest::check_srt_listener(text); !status.has_value())
+        return wrong("a listener's parameters: " + status.error().message);
+      return std::string(text);
     case ValueKind::kKeys:
       if (!is_key(text))
         return wrong(fmt::format("a key is 1 to {} printable ASCII characters without spaces",
@@ -156,6 +165,15 @@ Result<Value> parse_value(const ValueRule& rule, std::string_view text) {
         return wrong(
             fmt::format("a passphrase is {} to {} printable ASCII characters without spaces",
                         kSecretBytes.least, kSecretBytes.most));
+      return std::string(text);
+    case ValueKind::kUrl:
+      if (text.empty()) return std::string();
+      if (Status status = net::check_http_url(std::string(text)); !status.has_value())
+        return wrong("it cannot be asked: " + status.error().message);
+      return std::string(text);
+    case ValueKind::kSources:
+      if (Status status = ingest::check_source_url(text); !status.has_value())
+        return wrong("a source cannot be used: " + status.error().message);
       return std::string(text);
   }
   return wrong("unknown kind of value");
@@ -201,10 +219,16 @@ std::string_view name_of(ValueKind kind) {
       return "path";
     case ValueKind::kListeners:
       return "list of ADDRESS:PORT";
+    case ValueKind::kSrtListeners:
+      return "list of ADDRESS:PORT[?passphrase=…]";
     case ValueKind::kKeys:
       return "list of keys";
     case ValueKind::kSecret:
       return "passphrase";
+    case ValueKind::kUrl:
+      return "URL";
+    case ValueKind::kSources:
+      return "list of URLs";
   }
   return "value";
 }
@@ -229,10 +253,16 @@ std::string_view remedy_for(ValueKind kind) {
       return "a file's path";
     case ValueKind::kListeners:
       return "a list such as [\"0.0.0.0:8080\"]";
+    case ValueKind::kSrtListeners:
+      return "a list such as [\"0.0.0.0:9000\"]";
     case ValueKind::kKeys:
       return "a list such as [\"KEY\"]";
     case ValueKind::kSecret:
       return "10 to 79 characters";
+    case ValueKind::kUrl:
+      return "such as https://example.com/publish";
+    case ValueKind::kSources:
+      return "a list such as [\"rtsp://192.0.2.7/live\"]";
   }
   return "a value";
 }

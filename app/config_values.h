@@ -21,9 +21,12 @@ enum class ValueKind {
   kChoice,    ///< One of a few words.
   kName,      ///< As is_channel_name(): a name that stands in URLs.
   kPath,
-  kListeners,  ///< A list of ADDRESS:PORT.
-  kKeys,       ///< A list of publishing keys: secrets.
-  kSecret,     ///< A passphrase of SRT, or empty.
+  kListeners,     ///< A list of ADDRESS:PORT.
+  kSrtListeners,  ///< The same, each with a passphrase where there is one.
+  kKeys,          ///< A list of publishing keys: secrets.
+  kSecret,        ///< A passphrase of SRT, or empty.
+  kUrl,           ///< Of HTTP; empty: none.
+  kSources,       ///< A list of URLs to pull from: they have secrets in them.
 };
 
 /// By kind: bool; a number in the kind's unit; text; a list of text.
@@ -42,11 +45,12 @@ struct ValueRule {
 };
 
 constexpr bool is_list(ValueKind kind) {
-  return kind == ValueKind::kListeners || kind == ValueKind::kKeys;
+  return kind == ValueKind::kListeners || kind == ValueKind::kSrtListeners ||
+         kind == ValueKind::kKeys || kind == ValueKind::kSources;
 }
 
 /// A scalar, or one entry of a list. The error says what is wrong and the remedy; it quotes the
-/// text but for kKeys and kSecret.
+/// text but for kKeys, kSecret, kSources and kSrtListeners.
 Result<Value> parse_value(const ValueRule& rule, std::string_view text);
 
 /// As it would be written in the file: "200ms", "4GiB", `["0.0.0.0:8080"]`; empty text as `""`.

@@ -3,10 +3,13 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <iostream>
+#include <string>
 #include <variant>
 
 #include "app/options.h"
 #include "app/server.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 namespace {
@@ -36,5 +39,12 @@ int main(int argument_count, char** arguments) {
   if (const auto* const asked = std::get_if<Serve>(&command)) return serve(*asked);
   if (const auto* const asked = std::get_if<CheckConfig>(&command))
     return leave(check_config(*asked));
+  if (const auto* const asked = std::get_if<SignKey>(&command))
+    return leave(sign_key(*asked, SystemClock().wall_now()));
+  if (const auto* const asked = std::get_if<HashKey>(&command)) {
+    std::string line;
+    std::getline(std::cin, line);
+    return leave(hash_key(*asked, line));
+  }
   return leave(std::get<Exit>(command));
 }

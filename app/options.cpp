@@ -3,9 +3,15 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <optional>
+#include <tuple>
+#include <utility>
 
+#include "app/config_keys.h"
 #include "app/config_reference.h"
 #include "app/version.h"
+#include "net/digest.h"
 
 namespace millrace::app {
 namespace {
@@ -20,6 +26,14 @@ struct Arguments {
   bool is_open = false;
   bool is_demo = false;
   bool print_reference = false;
+  std::string channel;
+  std::string expires_in = "24h";
+  std::string bitrate;
+  std::string width;
+  std::string height;
+  std::string frame_rate;
+  std::string session;
+  bool is_salted = false;
 };
 
 ConfigSources sources_of(const Arguments& arguments) {
@@ -29,6 +43,19 @@ ConfigSources sources_of(const Arguments& arguments) {
   sources.is_demo = arguments.is_demo;
   if (!arguments.config.empty()) sources.file = arguments.config;
   return sources;
+}
+
+void declare_sign(CLI::App& command, Arguments& arguments) {
+  command.add_option("--channel", arguments.channel, "The channel that it opens")
+      ->type_name("NAME")
+      ->required();
+  command.add_option("--expires-in", arguments.expires_in, "How long it opens it; default 24h")
+      ->type_name("DURATION");
+  command.add_option("--bitrate", arguments.bitrate, "Limit of the publisher, such as 6M");
+  command.add_option("--width", arguments.width, "Limit of the picture's longer side");
+  command.add_option("--height", arguments.height, "Limit of its shorter side");
+  command.add_option("--frame-rate", arguments.frame_rate, "Limit of pictures a second");
+  command.add_option("--session", arguments.session, "Limit of one session, such as 2h");
 }
 
 /// Options stand on the top level and are found there from behind a command too.
@@ -47,7 +74,13 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.require_subcommand(0, 1);
   auto* serve = app.add_subcommand("serve", "Run the server (may be left out)");
   auto* check = app.add_subcommand("check-config", "Check the configuration and exit");
-  for (auto* command : {serve, check}) {
+  auto* sign = app.add_subcommand("sign", "Print a signed publishing key (auth.signing_keys)");
+  declare_sign(*sign, arguments);
+  auto* hash = app.add_subcommand("hash-key",
+                                  "Print what channels.NAME.keys may hold for the key "
+                                  "on standard input");
+  hash->add_flag("--salt", arguments.is_salted, "With a salt: then only CHANNEL?key=KEY opens it");
+  for (auto* command : {serve, check, sign, hash}) {
     command->set_help_flag();
     command->fallthrough();
   }
@@ -72,6 +105,42 @@ Exit mistake(const std::string& message) {
           fmt::format("{}\nRun millrace --help for the options.\n", without_values(message))};
 }
 
+/// An option's text by the rule of the configuration key `path`, whose limit it is.
+std::optional<Exit> read_limit(std::string_view path, std::string_view option,
+                               const std::string& text, ChannelConfig& into) {
+  if (text.empty()) return std::nullopt;
+  const auto keys = channel_keys();
+  const auto row =
+      std::find_if(keys.begin(), keys.end(), [&](const auto& key) { return key.path == path; });
+  const auto value = parse_value(row->rule, text);
+  if (!value.has_value()) return mistake(fmt::format("{}: {}", option, value.error().message));
+  row->set(into, value.value());
+  return std::nullopt;
+}
+
+Command sign_command(const Arguments& arguments) {
+  if (!is_channel_name(arguments.channel))
+    return mistake(fmt::format("--channel: a channel's name is {}", remedy_for(ValueKind::kName)));
+  constexpr std::int64_t kLongest = std::chrono::nanoseconds(std::chrono::hours(24 * 3650)).count();
+  const auto expires =
+      parse_value({ValueKind::kDuration, {1'000'000'000, kLongest}}, arguments.expires_in);
+  if (!expires.has_value())
+    return mistake(fmt::format("--expires-in: {}", expires.error().message));
+  ChannelConfig limits;
+  for (const auto& [path, option, text] :
+       {std::tuple{"limits.bitrate", "--bitrate", &arguments.bitrate},
+        std::tuple{"limits.width", "--width", &arguments.width},
+        std::tuple{"limits.height", "--height", &arguments.height},
+        std::tuple{"limits.frame_rate", "--frame-rate", &arguments.frame_rate},
+        std::tuple{"limits.session", "--session", &arguments.session}})
+    if (auto wrong = read_limit(path, option, *text, limits)) return std::move(*wrong);
+  return SignKey{.sources = sources_of(arguments),
+                 .channel = arguments.channel,
+                 .expires_in = std::chrono::duration_cast<std::chrono::seconds>(
+                     std::chrono::nanoseconds(std::get<std::int64_t>(expires.value()))),
+                 .limits = limits.limits};
+}
+
 }  // namespace
 
 Command parse_options(int argument_count, const char* const* arguments) {
@@ -90,6 +159,8 @@ Command parse_options(int argument_count, const char* const* arguments) {
     }
     if (app.got_subcommand("check-config"))
       return CheckConfig{sources_of(values), values.print_reference};
+    if (app.got_subcommand("sign")) return sign_command(values);
+    if (app.got_subcommand("hash-key")) return HashKey{values.is_salted};
   } catch (const CLI::Error& error) {
     return mistake(error.what());
   }
@@ -103,6 +174,26 @@ Exit check_config(const CheckConfig& command) {
   return {kExitOk, fmt::format("{}: no mistakes, {} channels\n",
                                command.sources.file.value_or("built-in configuration"),
                                config.value().channels.size())};
+}
+
+Exit sign_key(const SignKey& command, std::chrono::nanoseconds now) {
+  const auto config = load_config(command.sources);
+  if (!config.has_value()) return {kExitMistake, config.error().message + "\n"};
+  const auto& secrets = config.value().auth.signing_keys;
+  if (secrets.empty())
+    return {kExitMistake, "auth.signing_keys: there is none to sign with: add one, and --config\n"};
+  const auto expires = std::chrono::duration_cast<std::chrono::seconds>(now) + command.expires_in;
+  return {kExitOk,
+          ingest::sign_key(command.channel, expires, command.limits, secrets.front()) + "\n"};
+}
+
+Exit hash_key(const HashKey& command, const std::string& input) {
+  const std::string key = input.substr(0, input.find_first_of("\r\n"));
+  if (const auto good = ingest::check_key(key); !good.has_value())
+    return {kExitMistake, "standard input: " + good.error().message + "\n"};
+  constexpr std::size_t kSaltBytes = 8;
+  const std::string salt = command.is_salted ? net::random_hex(kSaltBytes) : "";
+  return {kExitOk, ingest::hash_key(key, salt) + "\n"};
 }
 
 }  // namespace millrace::app

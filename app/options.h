@@ -1,5 +1,6 @@
 #pragma once
 // The command line of `millrace`. Called once by main.
+#include <chrono>
 #include <string>
 #include <variant>
 
@@ -16,6 +17,19 @@ struct CheckConfig {
   bool print_reference = false;  ///< Prints configuration_reference() and nothing else.
 };
 
+/// `millrace sign`: prints a signed key.
+struct SignKey {
+  ConfigSources sources;
+  std::string channel;
+  std::chrono::seconds expires_in{0};
+  ingest::PublishLimits limits{};
+};
+
+/// `millrace hash-key`: prints the hash of the key on standard input.
+struct HashKey {
+  bool is_salted = false;
+};
+
 /// Nothing to run: `text` goes to standard output where `exit_code` is 0, to standard error else.
 struct Exit {
   int exit_code = 0;
@@ -27,12 +41,18 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitMistake = 2;
 
-using Command = std::variant<Serve, CheckConfig, Exit>;
+using Command = std::variant<Serve, CheckConfig, SignKey, HashKey, Exit>;
 
 /// What the command line asks for. Never throws; mistakes are an Exit with kExitMistake.
 Command parse_options(int argument_count, const char* const* arguments);
 
 /// Does what `check-config` does: loads, and says so or lists every mistake.
 Exit check_config(const CheckConfig& command);
+
+/// Signs with the first of auth.signing_keys. `now` is since the Unix epoch.
+Exit sign_key(const SignKey& command, std::chrono::nanoseconds now);
+
+/// `input` is a line with the key; its end is no part of it.
+Exit hash_key(const HashKey& command, const std::string& input);
 
 }  // namespace millrace::app

@@ -60,7 +60,35 @@ nlohmann::json describe(const hls::RenditionStatus& rendition) {
     json["height"] = rendition.height;
     json["frame_rate"] = rendition.frame_rate;
   }
+  if (rendition.is_idle) json["idle"] = true;
   return json;
+}
+
+std::string_view to_string(ingest::Finding::Severity severity) {
+  switch (severity) {
+    case ingest::Finding::Severity::kNote:
+      return "note";
+    case ingest::Finding::Severity::kWarning:
+      return "warning";
+    case ingest::Finding::Severity::kProblem:
+      return "problem";
+  }
+  return "unknown";
+}
+
+nlohmann::json describe(const std::vector<ingest::Finding>& findings,
+                        std::chrono::steady_clock::time_point now) {
+  nlohmann::json report = nlohmann::json::array();
+  for (const auto& finding : findings) {
+    const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - finding.since);
+    report.push_back({{"code", finding.code},
+                      {"severity", to_string(finding.severity)},
+                      {"text", finding.text},
+                      {"remedy", finding.remedy},
+                      {"value", finding.value},
+                      {"age_seconds", age.count()}});
+  }
+  return report;
 }
 
 std::string describe_channels(const RouteContext& context, Audience audience) {
@@ -70,11 +98,16 @@ std::string describe_channels(const RouteContext& context, Audience audience) {
     if (!output) continue;  // Never published to.
     const ChannelStatus status = channel->status();
     const hls::ChannelStatus hls_status = output->status();
+    // Between a publisher's coming and its first segment the playlists are those of the show
+    // before.
+    const bool is_old = status.state == ChannelStatus::State::kLive && hls_status.has_ended;
     nlohmann::json json{{"name", channel->name()},
                         {"state", to_string(status.state)},
-                        {"playable", hls_status.is_playable},
+                        {"playable", hls_status.is_playable && !is_old},
+                        {"holding", status.is_holding},
                         {"uptime_seconds", 0},
-                        {"renditions", nlohmann::json::array()}};
+                        {"renditions", nlohmann::json::array()},
+                        {"report", describe(*channel->findings(), context.clock.steady_now())}};
     for (const auto& rendition : hls_status.renditions)
       json["renditions"].push_back(describe(rendition));
     if (status.state == ChannelStatus::State::kLive) {
@@ -148,7 +181,7 @@ net::HttpHandler public_routes(const RouteContext& context) {
 }
 
 net::HttpHandler operator_routes(const RouteContext& context) {
-  return [&context](std::shared_ptr<HttpExchange> exchange) {
+  return [&context](const std::shared_ptr<HttpExchange>& exchange) {
     exchange->respond(answer(context, Audience::kOperator, exchange->request()));
   };
 }

@@ -9,15 +9,18 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
-#include <future>
+#include <optional>
 #include <thread>
 
 #include "app/channels.h"
+#include "app/key_maintenance.h"
 #include "app/options.h"
+#include "app/pull_sources.h"
 #include "app/routes.h"
 #include "app/state_store.h"
 #include "app/version.h"
 #include "base/log.h"
+#include "net/http_client.h"
 
 namespace millrace::app {
 namespace {
@@ -25,6 +28,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr const char* kDemoChannel = "demo";
+constexpr const char* kDemoSource = "test://";
 // A client that does not take its last answer is not waited for.
 constexpr auto kDrain = 2s;
 constexpr auto kDrainStep = 10ms;
@@ -50,10 +54,40 @@ struct Listeners {
   std::unique_ptr<net::HttpServer> viewers;
   std::unique_ptr<net::HttpServer> operators;  ///< Null where api.listen is empty.
   std::unique_ptr<ingest::Listener> rtmp;      ///< Null where rtmp.listen is empty.
+  std::unique_ptr<ingest::Listener> rtmps;     ///< Null without a certificate.
   std::unique_ptr<ingest::Listener> srt;       ///< Null where srt.listen is empty.
 };
 
-Result<Listeners> listen(const Config& config, const RouteContext& routes,
+/// Null where none is configured.
+Result<std::unique_ptr<net::TlsContext>> load_certificate(const TlsConfig& tls, Metrics& metrics) {
+  if (tls.certificate.empty()) return std::unique_ptr<net::TlsContext>();
+  return net::create_tls_context({.certificate_file = tls.certificate, .key_file = tls.key},
+                                 metrics);
+}
+
+/// What asks and tells the operator's HTTP servers; null where none is configured.
+struct Webhooks {
+  std::unique_ptr<ingest::Authority> authority;
+  std::unique_ptr<net::HttpClient> client;  ///< Ends first, and answers what is outstanding.
+
+  void stop() const {
+    if (client) client->stop();
+  }
+};
+
+Result<Webhooks> create_webhooks(const Config& config, Metrics& metrics, const Clock& clock) {
+  Webhooks webhooks;
+  if (config.auth.webhook.url.empty() && config.events.url.empty()) return webhooks;
+  ASSIGN_OR_RETURN(
+      webhooks.client,
+      net::create_http_client({.user_agent = fmt::format("millrace/{}", kVersion)}, metrics));
+  if (!config.auth.webhook.url.empty())
+    webhooks.authority = ingest::create_webhook_authority(config.webhook_options(),
+                                                          *webhooks.client, metrics, clock);
+  return webhooks;
+}
+
+Result<Listeners> listen(const Config& config, net::TlsContext* tls, const RouteContext& routes,
                          net::EventLoopGroup& loops, Channels& channels, Metrics& metrics,
                          const Clock& clock) {
   Listeners listeners;
@@ -66,6 +100,12 @@ Result<Listeners> listen(const Config& config, const RouteContext& routes,
   if (!config.rtmp.listen.empty()) {
     ASSIGN_OR_RETURN(listeners.rtmp,
                      ingest::create_rtmp_listener(config.rtmp, loops, channels, metrics, clock));
+  }
+  if (tls && !config.rtmp.listen_tls.empty()) {
+    ingest::RtmpOptions options = config.rtmp;
+    options.tls = tls;
+    ASSIGN_OR_RETURN(listeners.rtmps, ingest::create_rtmp_listener(std::move(options), loops,
+                                                                   channels, metrics, clock));
   }
   if (!config.srt.listen.empty()) {
     ASSIGN_OR_RETURN(listeners.srt,
@@ -81,33 +121,16 @@ void print_addresses(const Config& config, const Listeners& listeners) {
     fmt::print(
         "OBS:      server rtmp://{}/live   stream key: a name of your choice, e.g. mychannel\n",
         reachable(listeners.rtmp->addresses().front()));
+  if (listeners.rtmps)
+    fmt::print("          or rtmps://HOST{}/live, HOST as the certificate has it\n",
+               listeners.rtmps->addresses().front().substr(
+                   listeners.rtmps->addresses().front().rfind(':')));
   if (config.http.metrics)
     fmt::print("Metrics:  {}/metrics\n", page);
   else if (listeners.operators)
     fmt::print("Metrics:  http://{}/metrics\n",
                reachable(listeners.operators->addresses().front()));
   std::fflush(stdout);
-}
-
-Result<std::unique_ptr<ingest::Publisher>> start_demo(Channels& channels, Metrics& metrics) {
-  ASSIGN_OR_RETURN(Channel* const channel, channels.find_or_create(kDemoChannel));
-  return ingest::create_pull_source(
-      ingest::demo_source(), channel->loop(),
-      [channel](ingest::Publisher& publisher) -> Result<std::unique_ptr<ingest::Feed>> {
-        return channel->attach(publisher);
-      },
-      metrics);
-}
-
-/// The demo's source belongs to its channel's loop: destroyed there.
-void stop_demo(std::unique_ptr<ingest::Publisher> demo, net::EventLoop& loop) {
-  std::promise<void> stopped;
-  std::shared_ptr<ingest::Publisher> source = std::move(demo);
-  loop.post([&stopped, source = std::move(source)]() mutable {
-    source.reset();
-    stopped.set_value();
-  });
-  stopped.get_future().wait();
 }
 
 /// Viewers get the answers that are on their way: the last playlists, with their end.
@@ -118,17 +141,23 @@ void drain(net::HttpServer& server) {
     std::this_thread::sleep_for(kDrainStep);
 }
 
-int wait_for_signal(const sigset_t& signals) {
+/// One that asks for an end. SIGHUP does from a terminal that was closed; a service manager means
+/// that files changed, which are looked at anyway.
+int wait_for_end(const sigset_t& signals, bool has_terminal) {
   int signal = 0;
-  sigwait(&signals, &signal);
+  do {
+    sigwait(&signals, &signal);
+  } while (signal == SIGHUP && !has_terminal);
   return signal;
 }
 
 }  // namespace
 
 int run_server(const Config& config, const ServerOptions& options) {
+  const bool has_terminal = isatty(STDIN_FILENO) == 1;  // It is none any more once it hangs up.
   sigset_t signals;
   sigemptyset(&signals);
+  sigaddset(&signals, SIGHUP);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // Before the first thread, which inherits it.
@@ -142,6 +171,22 @@ int run_server(const Config& config, const ServerOptions& options) {
   auto state = StateStore::open(config.hls.state_file, metrics);
   if (!state.has_value()) {
     log::error("app", "{}", state.error().message);
+    return kExitFailure;
+  }
+  const auto webhooks = create_webhooks(config, metrics, clock);
+  if (!webhooks.has_value()) {
+    log::error("app", "{}", webhooks.error().message);
+    return kExitFailure;
+  }
+  auto keys = ingest::create_key_authority(config.key_options(), webhooks.value().authority.get(),
+                                           metrics, clock);
+  if (!keys.has_value()) {
+    log::error("app", "{}", keys.error().message);
+    return kExitFailure;
+  }
+  const auto tls = load_certificate(config.tls, metrics);
+  if (!tls.has_value()) {
+    log::error("app", "{}", tls.error().message);
     return kExitFailure;
   }
   const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
@@ -158,38 +203,42 @@ int run_server(const Config& config, const ServerOptions& options) {
       .origin = *origin,
       .worker_path = config.transcode.worker.empty()
                          ? options.executable_folder + "/millrace-transcoder"
-                         : config.transcode.worker};
-  Channels channels(context, loops);
+                         : config.transcode.worker,
+      .events_client = config.events.url.empty() ? nullptr : webhooks.value().client.get()};
+  Channels channels(context, loops, *keys.value());
   std::atomic<bool> is_ready = false;
   const RouteContext routes{config, clock, metrics, *origin, channels, is_ready};
-  auto listeners = listen(config, routes, loops, channels, metrics, clock);
+  auto listeners = listen(config, tls.value().get(), routes, loops, channels, metrics, clock);
   if (!listeners.has_value()) {
+    webhooks.value().stop();
     log::error("app", "{}", listeners.error().message);
     return kExitFailure;
   }
   loops.start();
   channels.start();
+  std::optional<KeyMaintenance> key_maintenance(std::in_place, *keys.value());
   if (config.auth.open)
     log::warning("app", "OPEN MODE: whoever reaches the RTMP or SRT port may publish any channel");
-  std::unique_ptr<ingest::Publisher> demo;
-  if (options.is_demo) {
-    auto started = start_demo(channels, metrics);
-    if (started.has_value())
-      demo = std::move(started).value();
-    else
-      log::error("app", "no demo channel error={}", started.error().message);
-  }
+  PullSources pull_sources(config, channels, metrics, clock);
+  pull_sources.start();
+  if (options.is_demo)
+    if (const Status status = pull_sources.start(kDemoChannel, {kDemoSource}); !status.has_value())
+      log::error("app", "no demo channel error={}", status.error().message);
   is_ready = true;
   log::info("app", "serving version={} loops={}", kVersion, loops.size());
   if (options.is_demo) print_addresses(config, listeners.value());
 
-  const int signal = wait_for_signal(signals);
+  const int signal = wait_for_end(signals, has_terminal);
   log::info("app", "stopping signal={}", signal);
   // In flow order: sources, channels, viewers, threads.
   is_ready = false;
   if (listeners.value().rtmp) listeners.value().rtmp->stop();
+  if (listeners.value().rtmps) listeners.value().rtmps->stop();
   if (listeners.value().srt) listeners.value().srt->stop();
-  if (demo) stop_demo(std::move(demo), channels.find_or_create(kDemoChannel).value()->loop());
+  key_maintenance.reset();
+  keys.value()->stop();
+  webhooks.value().stop();
+  pull_sources.stop();
   channels.close_all();
   if (listeners.value().operators) listeners.value().operators->stop_accepting();
   drain(*listeners.value().viewers);

@@ -96,7 +96,16 @@ function renditionRow(rendition) {
   return make("tr", { title: rendition.codecs },
     make("th", { scope: "row" }, rendition.name),
     make("td", {}, picture + rate),
-    make("td", {}, bitrate(rendition.bits_per_second)));
+    make("td", {}, rendition.idle ? "idle" : bitrate(rendition.bits_per_second)));
+}
+
+/** What is wrong with what the publisher sends; notes stay with the API. */
+function findings(channel) {
+  const told = (channel.report ?? []).filter((finding) => finding.severity !== "note");
+  if (told.length === 0) return [];
+  return [make("ul", { class: "findings", "aria-label": `What ${channel.name}'s encoder could do better` },
+    ...told.map((finding) => make("li", { "data-severity": finding.severity },
+      finding.text, " ", make("span", { class: "remedy" }, finding.remedy))))];
 }
 
 function channelItem(channel) {
@@ -111,7 +120,7 @@ function channelItem(channel) {
   const item = make("li", {
     class: "channel", "data-name": channel.name, "data-state": channel.state,
     "data-selected": String(channel.name === wanted) },
-    button, make("p", { class: "about" }, facts.join(" · ")));
+    button, make("p", { class: "about" }, facts.join(" · ")), ...findings(channel));
   if (channel.renditions?.length) {
     item.append(make("table", { class: "renditions" },
       make("caption", { class: "visually-hidden" }, `Renditions of ${channel.name}`),
@@ -136,29 +145,43 @@ function showChannels() {
 
 // --- Player ---------------------------------------------------------------------------------
 
-let shownChoices = "";
+const shownChoices = new Map();
 
-/** The quality switch: automatic and each rung. Rebuilt only when the rungs change. */
-function showChoices(state) {
+/** Radio buttons in `box`, one for each of `options`; rebuilt only when these change. */
+function showRadios(box, options, choose) {
+  const key = JSON.stringify(options.map(({ index, label }) => [index, label]));
+  if (shownChoices.get(box) === key) return;
+  shownChoices.set(box, key);
+  $(box).replaceChildren(...options.map(({ index, label, title }) => {
+    const input = make("input", { type: "radio", name: box, value: index });
+    input.addEventListener("change", () => choose(index));
+    return make("label", { title, "data-index": index }, input, make("span", {}, label));
+  }));
+}
+
+/** The quality switch: automatic and each rung. */
+function showRungs(state) {
   const order = [...state.levels].sort((a, b) => b.bitrate - a.bitrate);
-  const key = JSON.stringify(order.map(({ index, name }) => [index, name]));
-  if (key !== shownChoices) {
-    shownChoices = key;
-    const choice = (index, label, title) => {
-      const input = make("input", { type: "radio", name: "rung", value: index });
-      input.addEventListener("change", () => player.choose(index));
-      return make("label", { title, "data-level": index }, input, make("span", {}, label));
-    };
-    $("choices").replaceChildren(choice(-1, "Auto", "By the measured bandwidth"),
-      ...order.map((level) => choice(level.index, level.name,
-        `${level.width ? `${level.width}×${level.height}, ` : ""}${bitrate(level.bitrate)}`)));
-  }
+  showRadios("choices", [{ index: -1, label: "Auto", title: "By the measured bandwidth" },
+    ...order.map((level) => ({ index: level.index, label: level.name,
+      title: `${level.width ? `${level.width}×${level.height}, ` : ""}${bitrate(level.bitrate)}` }))],
+  (index) => player.choose(index));
   for (const label of $("choices").children) {
-    const index = Number(label.dataset.level);
+    const index = Number(label.dataset.index);
     label.firstChild.checked = index === state.choice;
     label.lastChild.classList.toggle("playing", index >= 0 && index === state.playingLevel);
   }
   $("rungs").hidden = state.levels.length === 0;
+}
+
+/** The languages, where there is more than one. */
+function showSounds(state) {
+  showRadios("sounds", state.sounds.map(({ index, name, lang }) => (
+    { index, label: name, title: lang })), (index) => player.listen(index));
+  for (const label of $("sounds").children) {
+    label.firstChild.checked = Number(label.dataset.index) === state.playingSound;
+  }
+  $("languages").hidden = state.sounds.length < 2;
 }
 
 function showNotice(state) {
@@ -193,7 +216,8 @@ function showFigures() {
 player.addEventListener("change", () => {
   const state = player.snapshot();
   showNotice(state);
-  showChoices(state);
+  showRungs(state);
+  showSounds(state);
 });
 $("unmute").addEventListener("click", () => {
   $("video").muted = false;

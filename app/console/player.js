@@ -1,6 +1,8 @@
 // One <video> playing one channel at a time with hls.js: start, live latency, quality, retries.
 // Emits `change` on itself; reads nothing of the page around the video.
 
+// A show that takes longer to start, a cold worker's first picture included, is tried again.
+const kStartMs = 15000;
 const kRetryDelaysMs = [1000, 2000, 4000, 8000];
 
 // What is tuned, and why:
@@ -42,6 +44,12 @@ const kLostSeconds = 8; // Then also to where nothing is buffered yet.
 const kJoinSeconds = 0.4;
 const kJoinMs = 4000;
 const kThinBufferSeconds = 0.12;
+// hls.js may leave out the last tenths of a second of a show and wait for them for ever.
+const kShowTailSeconds = 0.25;
+// A picture that stands at the end of a show has ended; one that stands so long otherwise is begun
+// anew, be it that hls.js waits for what another show's playlist does not have.
+const kEndMs = 500;
+const kStandMs = 8000;
 
 export class Player extends EventTarget {
   #hls = null;
@@ -50,23 +58,27 @@ export class Player extends EventTarget {
   #url = null;
   #steerTimer = 0;
   #retryTimer = 0;
+  #startTimer = 0;
   #attempts = 0;
   #mediaErrorAt = -Infinity;
   #joinedAt = -Infinity;
   #message = "";
   #state = "idle"; // idle, loading, playing, stalled, retrying, failed, ended
   #choice = -1;
+  #language = null; // The name of the sound track that the viewer chose.
   #stalls = 0;
   #errors = [];
   #codecs = [];
   #rateBefore = 1;
+  #timeSeen = 0; // Of the video, and since when it is that.
+  #movedAt = 0;
 
   constructor(video) {
     super();
     this.#video = video;
     video.addEventListener("playing", () => this.#onPlaying());
     video.addEventListener("waiting", () => this.#onWaiting());
-    video.addEventListener("ended", () => this.#set("ended", "The show has ended."));
+    video.addEventListener("ended", () => this.end());
     this.#steerTimer = setInterval(() => this.#steer(), kSteerIntervalMs);
   }
 
@@ -97,6 +109,8 @@ export class Player extends EventTarget {
       choice: this.#choice,
       playingLevel: hls ? hls.currentLevel : -1,
       levels: this.levels(),
+      sounds: this.sounds(),
+      playingSound: hls ? hls.audioTrack : -1,
       errors: [...this.#errors],
     };
   }
@@ -112,6 +126,11 @@ export class Player extends EventTarget {
     }));
   }
 
+  /** The sound tracks in the order of hls.js: { index, name, lang }. */
+  sounds() {
+    return (this.#hls?.audioTracks ?? []).map(({ name, lang }, index) => ({ index, name, lang }));
+  }
+
   /** Plays a channel from its live edge; the same one again starts over. */
   play(channel) {
     this.#teardown();
@@ -119,6 +138,7 @@ export class Player extends EventTarget {
     this.#url = `/live/${encodeURIComponent(channel)}/index.m3u8`;
     this.#attempts = 0;
     this.#choice = -1;
+    this.#language = null;
     this.#stalls = 0;
     this.#errors = [];
     this.#start();
@@ -131,6 +151,11 @@ export class Player extends EventTarget {
     this.#set("idle", message);
   }
 
+  /** The show is over: the last picture stays. */
+  end() {
+    this.#set("ended", "The show has ended.");
+  }
+
   /** A rung by its index; -1 leaves the choice to the measured bandwidth. */
   choose(index) {
     this.#choice = index;
@@ -140,9 +165,19 @@ export class Player extends EventTarget {
     this.#changed();
   }
 
+  /** A sound track by its index. */
+  listen(index) {
+    this.#language = this.sounds()[index]?.name ?? null;
+    if (this.#hls) this.#hls.audioTrack = index;
+    this.#changed();
+  }
+
   #start() {
     const Hls = window.Hls;
     this.#set("loading", "Loading …");
+    this.#startTimer = setTimeout(() => {
+      if (this.#state === "loading") this.#retry("The stream does not start.");
+    }, kStartMs);
     if (!Hls?.isSupported()) return this.#startNative();
     const hls = new Hls(kHlsConfig);
     this.#hls = hls;
@@ -156,8 +191,21 @@ export class Player extends EventTarget {
       this.#play();
       this.#changed();
     });
+    hls.on(Hls.Events.LEVEL_LOADED, (_, data) => {
+      // It ended while this viewer came. Its last seconds are not worth a start, and their URLs go
+      // with the next show.
+      if (this.#state !== "loading" || data.details.live) return;
+      this.#teardown();
+      this.end();
+    });
     hls.on(Hls.Events.LEVELS_UPDATED, () => this.#changed());
     hls.on(Hls.Events.LEVEL_SWITCHED, () => this.#changed());
+    hls.on(Hls.Events.AUDIO_TRACKS_UPDATED, () => {
+      const chosen = this.sounds().find(({ name }) => name === this.#language);
+      if (chosen) hls.audioTrack = chosen.index;
+      this.#changed();
+    });
+    hls.on(Hls.Events.AUDIO_TRACK_SWITCHED, () => this.#changed());
     hls.on(Hls.Events.FRAG_BUFFERED, () => { this.#attempts = 0; });
     hls.on(Hls.Events.ERROR, (_, data) => this.#onError(data));
     hls.loadSource(this.#url);
@@ -182,6 +230,7 @@ export class Player extends EventTarget {
 
   #teardown() {
     clearTimeout(this.#retryTimer);
+    clearTimeout(this.#startTimer);
     this.#video.onerror = null;
     this.#hls?.destroy();
     this.#hls = null;
@@ -241,9 +290,28 @@ export class Player extends EventTarget {
     return 0;
   }
 
+  /** For how many milliseconds the picture has stood that should move. */
+  #stoodFor() {
+    const { currentTime, paused } = this.#video;
+    const moves = this.#state === "playing" || this.#state === "stalled";
+    if (currentTime !== this.#timeSeen || paused || !moves) {
+      this.#timeSeen = currentTime;
+      this.#movedAt = performance.now();
+    }
+    return performance.now() - this.#movedAt;
+  }
+
+  /** Whether it waits for media that will never come: the playlist has its EXT-X-ENDLIST. */
+  #isAtTheEnd() {
+    return this.#hls?.latestLevelDetails?.live === false && this.#ahead() < kShowTailSeconds;
+  }
+
   #steer() {
     const hls = this.#hls;
     const video = this.#video;
+    const stood = this.#stoodFor();
+    if (stood > kEndMs && this.#isAtTheEnd()) return this.end();
+    if (stood > kStandMs && hls) return this.#retry("The stream does not go on.");
     if (!hls || video.paused || video.seeking || this.#state !== "playing") return;
     const behind = hls.latency - hls.targetLatency;
     if (!(hls.latency > 0) || !Number.isFinite(behind)) return;

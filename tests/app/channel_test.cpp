@@ -7,6 +7,7 @@
 #include "app/channels.h"
 #include "base/log.h"
 #include "media/codec_configuration.h"
+#include "tests/support/closed_authority.h"
 #include "tests/support/fake_clock.h"
 
 using namespace std::chrono_literals;
@@ -35,11 +36,21 @@ struct FakeOutput final : hls::Channel {
     return windows[options.name];
   }
   void renditions_complete() override {}
+  void set_holding(bool) override {}
   void declare_closed_captions() override { ++captions; }
   void promise_target_duration(MediaTime promised) override { target = promised; }
   void open_segment(SegmentNumber number, MediaTime, bool) override { segments.push_back(number); }
   void end() override { ++ends; }
   hls::ChannelStatus status() const override { return {}; }
+  std::chrono::steady_clock::time_point requested_at{};
+  std::chrono::steady_clock::time_point last_request() const override { return requested_at; }
+  std::function<void()> awaited;
+  void on_awaited(std::function<void()> handler) override { awaited = std::move(handler); }
+  std::map<std::string, hls::Demand> demands;
+  hls::Demand demand(std::string_view rendition) const override {
+    const auto found = demands.find(std::string(rendition));
+    return found == demands.end() ? hls::Demand() : found->second;
+  }
 };
 
 struct FakeOrigin final : hls::Origin {
@@ -95,7 +106,8 @@ struct Fixture {
   std::unique_ptr<StateStore> state = std::move(StateStore::open("", metrics)).value();
   net::EventLoopGroup loops{1};
   ChannelContext context{config, clock, metrics, *state, origin, ""};
-  Channels channels{context, loops};
+  test::ClosedAuthority authority;
+  Channels channels{context, loops, authority};
   std::shared_ptr<const TrackInfo> video;
   FakePublisher publisher;
 
@@ -103,6 +115,11 @@ struct Fixture {
     auto found = channels.find_or_create(name);
     REQUIRE(found.has_value());
     return *found.value();
+  }
+  std::unique_ptr<ingest::Feed> attach(ingest::Publisher& who) { return channel().attach(who); }
+  /// A timer of no length is due within some polls.
+  void poll_until_ended() {
+    for (int i = 0; i < 1000 && output().ends == 0; ++i) loops.loop(0).poll();
   }
   FakeOutput& output() { return *origin.channels.at("shop"); }
 
@@ -130,7 +147,7 @@ struct Fixture {
 
 TEST_CASE("what a publisher sends comes out as the source rendition's parts", "[channel]") {
   Fixture f;
-  auto feed = f.channel().attach(f.publisher);
+  auto feed = f.attach(f.publisher);
   f.publish(*feed, 5);
   const auto& chunks = f.output().windows["source"].chunks;
   REQUIRE(chunks.size() >= 24);
@@ -144,10 +161,10 @@ TEST_CASE("what a publisher sends comes out as the source rendition's parts", "[
 TEST_CASE("a publisher with the same key takes over, and the old one's packets are nobody's",
           "[channel]") {
   Fixture f;
-  auto first = f.channel().attach(f.publisher);
+  auto first = f.attach(f.publisher);
   f.publish(*first, 3);
   FakePublisher phone;
-  auto second = f.channel().attach(phone);
+  auto second = f.attach(phone);
   CHECK_FALSE(f.publisher.stopped.empty());
   CHECK_FALSE(first->push(packet_of(f.video)).has_value());
   REQUIRE(first->finish().has_value());
@@ -163,7 +180,7 @@ TEST_CASE("a publisher with the same key takes over, and the old one's packets a
 
 TEST_CASE("a channel outlives its publisher and says that it waits", "[channel]") {
   Fixture f;
-  auto feed = f.channel().attach(f.publisher);
+  auto feed = f.attach(f.publisher);
   f.publish(*feed, 3);
   const auto parts = f.output().windows["source"].chunks.size();
   f.clock.advance(1s);
@@ -177,15 +194,187 @@ TEST_CASE("the first number comes from the wall clock, and the discontinuities' 
           "[channel]") {
   Fixture f;
   const auto expected = ingest::segment_number_at(f.clock.wall_now());
-  auto feed = f.channel().attach(f.publisher);
+  auto feed = f.attach(f.publisher);
   f.publish(*feed, 3);
   CHECK(f.output().segments.front() == expected);
   CHECK(f.origin.discontinuity_sequence == expected / 7200);
 }
 
+TEST_CASE("a publisher that says goodbye ends the show, one that vanishes does not", "[channel]") {
+  Fixture f;
+  const bool ends_on_it = GENERATE(true, false);
+  f.config.channels["shop"].end_on_unpublish = ends_on_it;
+  const bool says_goodbye = GENERATE(true, false);
+  auto feed = f.attach(f.publisher);
+  f.publish(*feed, 3);
+  if (says_goodbye) feed->unpublish();
+  REQUIRE(feed->finish().has_value());
+  f.poll_until_ended();
+  CHECK(f.output().ends == (says_goodbye && ends_on_it ? 1 : 0));
+}
+
+TEST_CASE("without takeover a second publisher is refused while the first one sends", "[channel]") {
+  Fixture f;
+  f.config.channels["shop"].takeover = false;
+  auto feed = f.attach(f.publisher);
+  f.publish(*feed, 3);
+  FakePublisher second;
+  f.clock.advance(1s);
+  const auto refused = f.channel().check_takeover();
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == ErrorCode::kDenied);
+  CHECK(f.publisher.stopped.empty());
+  f.clock.advance(3s);  // The first one's network is gone; its socket does not know yet.
+  CHECK(f.channel().check_takeover().has_value());
+  const auto next = f.attach(second);
+  CHECK_FALSE(f.publisher.stopped.empty());
+}
+
+namespace {
+
+/// A channel of sound alone, which is filled without a worker.
+struct SoundFixture : Fixture {
+  SoundFixture() {
+    config.transcode.enabled = true;
+    TrackInfo track;
+    track.kind = MediaKind::kAudio;
+    track.codec = Codec::kAac;
+    track.audio = {.sample_rate = 48'000, .channels = 2, .samples_per_frame = 1024};
+    sound = std::make_shared<const TrackInfo>(track);
+  }
+  void play(ingest::Feed& feed, int seconds) {
+    ingest::Announcement announcement;
+    announcement.has_video = false;
+    feed.announce(announcement);
+    for (int i = 0; i < seconds * 48'000 / 1024; ++i) {
+      const auto time = from_ticks(i * 1024, 48'000);
+      REQUIRE(feed.push({.track = sound,
+                         .payload = Bytes::copy_of("sound"),
+                         .dts = time,
+                         .pts = time,
+                         .is_key_frame = true,
+                         .received_at = clock.steady_now()})
+                  .has_value());
+      clock.advance(21'333'333ns);
+    }
+  }
+  /// A tenth of a second at a time.
+  void wait(std::chrono::milliseconds time, bool is_watched = true) {
+    for (auto passed = 0ms; passed < time; passed += 100ms) {
+      clock.advance(100ms);
+      if (is_watched) output().requested_at = clock.steady_now();
+      channel().tick();
+    }
+  }
+  MediaTime end() {
+    const auto& newest = output().windows["audio"].chunks.back();
+    return newest.start + newest.duration;
+  }
+  std::shared_ptr<const TrackInfo> sound;
+};
+
+}  // namespace
+
+TEST_CASE("further tracks of a source are renditions of their own", "[channel]") {
+  SoundFixture f;
+  const auto with_index = [](const TrackInfo& track, int index) {
+    TrackInfo other = track;
+    other.index = index;
+    return std::make_shared<const TrackInfo>(other);
+  };
+  TrackInfo larger = *f.video;
+  larger.video.width = 640;
+  larger.video.height = 360;
+  // Both of one size, the second one's name has its number.
+  const std::vector<std::shared_ptr<const TrackInfo>> pictures = {
+      with_index(larger, 0), with_index(*f.video, 1), with_index(*f.video, 2)};
+  const std::vector<std::shared_ptr<const TrackInfo>> sounds = {f.sound, with_index(*f.sound, 1)};
+  auto feed = f.attach(f.publisher);
+  feed->announce({});
+  const auto push = [&](const std::shared_ptr<const TrackInfo>& track, MediaTime time,
+                        bool is_key) {
+    const std::uint8_t slice[] = {0, 0, 0, 2, static_cast<std::uint8_t>(is_key ? 0x65 : 0x41), 0};
+    REQUIRE(feed->push({.track = track,
+                        .payload = Bytes::copy_of(slice),
+                        .dts = time,
+                        .pts = time,
+                        .is_key_frame = is_key,
+                        .received_at = f.clock.steady_now()})
+                .has_value());
+  };
+  for (int i = 0; i < 150; ++i) {
+    const auto time = std::chrono::milliseconds(i * 1000 / 30);
+    for (const auto& track : pictures) push(track, time, i % 60 == 0);
+    for (const auto& track : sounds) push(track, from_ticks(i * 1024, 48'000), true);
+    f.clock.advance(33ms);
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, window] : f.output().windows) {
+    CAPTURE(name);
+    CHECK_FALSE(window.chunks.empty());
+    names.push_back(name);
+  }
+  // No rung is encoded beside the ready-made ones.
+  CHECK(names == std::vector<std::string>{"180p", "180p-3", "audio", "audio-2", "source"});
+}
+
+TEST_CASE("a channel whose source is away goes on while somebody watches", "[channel][hold]") {
+  SoundFixture f;
+  auto feed = f.attach(f.publisher);
+  f.play(*feed, 5);
+  const bool is_gone = GENERATE(true, false);  // Or stands and sends nothing.
+  CAPTURE(is_gone);
+  if (is_gone) REQUIRE(feed->finish().has_value());
+  f.wait(900ms);
+  CHECK_FALSE(f.channel().status().is_holding);
+  f.wait(5000ms);
+  CHECK(f.channel().status().is_holding);
+  CHECK(f.clock.wall_now() - f.end() < 600ms);
+  auto second = f.attach(f.publisher);
+  f.play(*second, 3);
+  CHECK_FALSE(f.channel().status().is_holding);
+  const auto& chunks = f.output().windows["audio"].chunks;
+  int discontinuities = 0;
+  for (std::size_t i = 1; i < chunks.size(); ++i) {
+    REQUIRE(chunks[i].start - (chunks[i - 1].start + chunks[i - 1].duration) < 50ms);
+    discontinuities += chunks[i].starts_discontinuity ? 1 : 0;
+  }
+  CHECK(discontinuities == 2);
+}
+
+TEST_CASE("nothing is held for nobody, nor where the operator does not want it",
+          "[channel][hold]") {
+  SoundFixture f;
+  const bool is_wanted = GENERATE(true, false);
+  f.config.channels["shop"].hold = is_wanted ? HoldMode::kPicture : HoldMode::kNone;
+  auto feed = f.attach(f.publisher);
+  f.play(*feed, 5);
+  REQUIRE(feed->finish().has_value());
+  const auto parts = f.output().windows["audio"].chunks.size();
+  f.wait(5000ms, /*is_watched=*/!is_wanted);
+  CHECK(f.output().windows["audio"].chunks.size() == parts);
+  CHECK_FALSE(f.channel().status().is_holding);
+}
+
+TEST_CASE("a show whose source does not come back ends with what was held", "[channel][hold]") {
+  SoundFixture f;
+  f.config.channels["shop"].grace = 0ms;
+  auto feed = f.attach(f.publisher);
+  f.play(*feed, 5);
+  f.wait(3000ms);
+  CHECK(f.channel().status().is_holding);
+  REQUIRE(feed->finish().has_value());
+  f.poll_until_ended();
+  CHECK(f.output().ends == 1);
+  CHECK_FALSE(f.channel().status().is_holding);
+  const auto parts = f.output().windows["audio"].chunks.size();
+  f.wait(3000ms);
+  CHECK(f.output().windows["audio"].chunks.size() == parts);
+}
+
 TEST_CASE("closing a channel ends its playlists", "[channel]") {
   Fixture f;
-  auto feed = f.channel().attach(f.publisher);
+  auto feed = f.attach(f.publisher);
   f.publish(*feed, 3);
   f.channel().close();
   CHECK(f.output().ends == 1);

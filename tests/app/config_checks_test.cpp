@@ -85,10 +85,32 @@ TEST_CASE("a channel needs a ladder that exists and a key", "[config]") {
   CHECK(mistakes_in("auth: {open: true}\nchannels:\n  a:").empty());
 }
 
-TEST_CASE("a key belongs to one channel and is never printed", "[config]") {
-  CHECK(mistakes_in("channels:\n  a: {keys: [s3cret]}\n  b: {keys: [other, s3cret]}") ==
-        "c:3: channels.b.keys: key number 2 is also a key of a: a key belongs to one channel, "
-        "once");
+TEST_CASE("a key may be in several channels, once in each, and is never printed", "[config]") {
+  CHECK(mistakes_in("channels: {a: {keys: [s3cret]}, b: {keys: [other, s3cret]}}").empty());
+  CHECK(mistakes_in("channels:\n  a:\n    keys: [s3cret, other, s3cret]") ==
+        "c:3: channels.a.keys: key number 3 is there twice: remove one");
+}
+
+TEST_CASE("a key that no encoder could send is a mistake", "[config]") {
+  CHECK(mistakes_in("channels:\n  a: {keys: [good, \"s3?cret\"]}") ==
+        "c:2: channels.a.keys: key number 2: a key has no '?': what comes behind one are "
+        "parameters");
+  CHECK(mistakes_in("channels: {a: {keys: [\"sha256:5a17\"]}}").find("a hashed key is") !=
+        std::string::npos);
+  CHECK(mistakes_in("channels: {a: {keys: [\"sha256:" + std::string(64, 'a') + "\"]}}").empty());
+}
+
+TEST_CASE("with a key file or signed keys a channel needs no key of its own", "[config]") {
+  CHECK(mistakes_in("auth: {key_file: /etc/keys}\nchannels: {a: }").empty());
+  CHECK(mistakes_in("auth: {signing_keys: [0123456789abcdef]}\nchannels: {a: }").empty());
+  CHECK(mistakes_in("auth: {signing_keys: []}\nchannels: {a: }").find("has no key") !=
+        std::string::npos);
+}
+
+TEST_CASE("secrets that sign are long enough, and never printed", "[config]") {
+  const auto mistakes = mistakes_in("auth:\n  signing_keys: [0123456789abcdef, short]");
+  CHECK(mistakes.starts_with("c:2: auth.signing_keys: number 2 is too short"));
+  CHECK(mistakes.find("'short'") == std::string::npos);
 }
 
 TEST_CASE("there is room for the configured channels", "[config]") {

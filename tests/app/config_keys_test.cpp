@@ -32,13 +32,13 @@ std::vector<Value> samples_for(std::span<const ConfigKey<Owner>> rows) {
     const auto number = static_cast<std::int64_t>(samples.size()) + 7;
     const Value before = row.get(Owner());
     if (row.rule.kind == ValueKind::kBoolean)
-      samples.emplace_back(!std::get<bool>(before));
+      samples.emplace_back(std::holds_alternative<bool>(before) && !std::get<bool>(before));
     else if (is_list(row.rule.kind))
       samples.emplace_back(std::vector<std::string>{std::to_string(number)});
     else if (row.rule.kind == ValueKind::kChoice)
       samples.emplace_back(std::string(row.rule.choices.substr(row.rule.choices.rfind(' ') + 1)));
     else if (row.rule.kind == ValueKind::kDuration)
-      samples.emplace_back(number * 1'000'000);
+      samples.emplace_back(number * 3'600'000'000'000);  // Whole in each unit that is kept.
     else if (std::holds_alternative<std::string>(before))
       samples.emplace_back(std::to_string(number));
     else

@@ -28,13 +28,36 @@ TEST_CASE("an unknown key is named with its line and its neighbours", "[config]"
   CHECK(mistakes_in("packager:\n  part: 200ms\n  parts: 300ms\n") ==
         "c:3: packager.parts: unknown key; known here: part, segment");
   CHECK(mistakes_in("htpp: {}\n") ==
-        "c:1: htpp: unknown key; known here: api, auth, channels, hls, http, ladder, limits, log, "
-        "packager, rtmp, srt, transcode");
+        "c:1: htpp: unknown key; known here: api, auth, channels, events, hls, http, ladder, "
+        "limits, log, "
+        "packager, pull, rtmp, srt, tls, transcode");
   CHECK(mistakes_in("channels:\n  shop: {key: [k]}\n") ==
-        "c:2: channels.shop.key: unknown key; known here: grace, keys, ladder, "
-        "srt_passphrase");
-  CHECK(mistakes_in("ladder:\n  x:\n  - {name: a, with: 3}\n") ==
-        "c:3: ladder.x[0].with: unknown key; known here: bitrate, height, name, passthrough");
+        "c:2: channels.shop.key: unknown key; known here: encode, end_on_unpublish, grace, hold, "
+        "keys, ladder, limits, slate, sources, srt_key_length, srt_passphrase, takeover");
+  CHECK(
+      mistakes_in("ladder:\n  x:\n  - {name: a, with: 3}\n") ==
+      "c:3: ladder.x[0].with: unknown key; known here: bitrate, encode, height, name, passthrough");
+}
+
+TEST_CASE("limits are a mapping of their own, of all and of a channel", "[config]") {
+  Config config;
+  Mistakes mistakes;
+  read_yaml(
+      "limits: {publish: {bitrate: 8M, session: 12h}}\n"
+      "channels: {shop: {limits: {bitrate: 20M, frame_rate: 60}}}\n",
+      config, mistakes);
+  read_override("limits.publish.height=1080", config, mistakes);
+  CHECK(mistakes.empty());
+  CHECK(config.limits.publish.bits_per_second == 8'000'000);
+  CHECK(config.limits.publish.session == std::chrono::hours(12));
+  CHECK(config.limits.publish.height == 1080);
+  CHECK(config.channels["shop"].limits.bits_per_second == 20'000'000);
+  CHECK(config.channels["shop"].limits.frame_rate == 60);
+  CHECK(mistakes_in("limits:\n  publish:\n    bitrates: 8M") ==
+        "c:3: limits.publish.bitrates: unknown key; known here: bitrate, frame_rate, height, "
+        "session, width");
+  CHECK(mistakes_in("channels: {shop: {limits: 8M}}") ==
+        "c:1: channels.shop.limits: must be a mapping of keys to values");
 }
 
 TEST_CASE("sections of other versions are refused by name", "[config]") {
@@ -74,8 +97,9 @@ TEST_CASE("every mistake is listed, in the order of the file", "[config]") {
         "c:1: packager.segment: 20s is above the most, 10s\n"
         "c:2: rtmp.idle_timeout: 'soon' is not a duration: write a whole number with ms, s, m or "
         "h, such as 200ms\n"
-        "c:3: foo: unknown key; known here: api, auth, channels, hls, http, ladder, limits, log, "
-        "packager, rtmp, srt, transcode");
+        "c:3: foo: unknown key; known here: api, auth, channels, events, hls, http, ladder, "
+        "limits, log, "
+        "packager, pull, rtmp, srt, tls, transcode");
 }
 
 TEST_CASE("sections may be empty, and so may the file", "[config]") {

@@ -74,9 +74,9 @@ channels:
   CHECK(config.ladder_of("shop")[1].bits_per_second == 2'800'000);
   CHECK(config.ladder_of("farm").size() == 1);
   CHECK(config.ladder_of("unheard-of").size() == 2);
-  CHECK(config.grace_of("shop") == 1min);
-  CHECK(config.grace_of("farm") == 30s);
-  CHECK(config.grace_of("unheard-of") == 30s);
+  CHECK(config.publisher_rules_of("shop").grace == 1min);
+  CHECK(config.publisher_rules_of("farm").grace == 15s);
+  CHECK(config.publisher_rules_of("unheard-of").grace == 15s);
   CHECK(config.channels.at("shop").keys == std::vector<std::string>{"s3cret"});
 }
 
@@ -117,7 +117,8 @@ TEST_CASE("mistakes of the file, of overrides and between keys come together", "
   REQUIRE_FALSE(config.has_value());
   CHECK(config.error().message ==
         "config.yaml:1: rtmp.lisen: unknown key; known here: handshake_timeout, idle_timeout, "
-        "listen, max_connections, max_connections_per_address, max_message, publish_timeout\n"
+        "listen, listen_tls, max_connections, max_connections_per_address, max_message, "
+        "publish_timeout\n"
         "--set: log.level: 'loud' is none of: debug, info, warning, error, off\n"
         "config.yaml:3: packager.part: three parts must fit into a segment: make packager.part "
         "shorter or packager.segment longer");

@@ -111,3 +111,51 @@ TEST_CASE("check-config lists every mistake and exits with 2", "[options]") {
   command.print_reference = true;
   CHECK(check_config(command).text == configuration_reference());
 }
+
+TEST_CASE("sign wants a channel and takes limits in the configuration's units", "[options]") {
+  const Command command =
+      parsed({"sign", "--channel", "shop", "--expires-in", "90m", "--bitrate", "6M", "--height",
+              "1080", "--frame-rate", "30", "--session", "2h", "--set", "a.b=1"});
+  REQUIRE(std::holds_alternative<SignKey>(command));
+  const auto& sign = std::get<SignKey>(command);
+  CHECK(sign.channel == "shop");
+  CHECK(sign.expires_in == std::chrono::minutes(90));
+  CHECK(sign.limits == millrace::ingest::PublishLimits{.bits_per_second = 6'000'000,
+                                                       .width = 0,
+                                                       .height = 1080,
+                                                       .frame_rate = 30,
+                                                       .session = std::chrono::hours(2)});
+  CHECK(sign.sources.overrides.size() == 1);
+  CHECK(std::get<SignKey>(parsed({"sign", "--channel", "a"})).expires_in == std::chrono::hours(24));
+  for (const auto& exit : {refused({"sign"}), refused({"sign", "--channel", "Shop"}),
+                           refused({"sign", "--channel", "a", "--expires-in", "24"}),
+                           refused({"sign", "--channel", "a", "--expires-in", "0s"}),
+                           refused({"sign", "--channel", "a", "--bitrate", "6"}),
+                           refused({"sign", "--channel", "a", "--width", "wide"})})
+    CHECK(exit.exit_code == kExitMistake);
+}
+
+TEST_CASE("sign prints a key by the first secret", "[options]") {
+  SignKey command{.sources = {}, .channel = "shop", .expires_in = std::chrono::hours(1)};
+  const auto now = std::chrono::seconds(1'800'000'000);
+  CHECK(sign_key(command, now).exit_code == kExitMistake);
+  command.sources.overrides = {"auth.signing_keys=[0123456789abcdef, fedcba9876543210]"};
+  const Exit exit = sign_key(command, now);
+  CHECK(exit.exit_code == kExitOk);
+  CHECK(exit.text ==
+        millrace::ingest::sign_key("shop", now + std::chrono::hours(1), {}, "0123456789abcdef") +
+            "\n");
+}
+
+TEST_CASE("hash-key prints what the configuration takes", "[options]") {
+  CHECK(std::get<HashKey>(parsed({"hash-key", "--salt"})).is_salted);
+  CHECK_FALSE(std::get<HashKey>(parsed({"hash-key"})).is_salted);
+  const Exit plain = hash_key({}, "s3cret\r\n");
+  CHECK(plain.text == millrace::ingest::hash_key("s3cret", "") + "\n");
+  const Exit salted = hash_key({.is_salted = true}, "s3cret");
+  CHECK(salted.text.starts_with("sha256:"));
+  CHECK(salted.text != hash_key({.is_salted = true}, "s3cret").text);
+  CHECK(hash_key({}, "").exit_code == kExitMistake);
+  CHECK(hash_key({}, "two words").exit_code == kExitMistake);
+  CHECK(hash_key({}, "two words").text.find("two") == std::string::npos);
+}

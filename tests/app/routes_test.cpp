@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "tests/support/closed_authority.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_exchange.h"
 
@@ -28,7 +29,8 @@ struct Fixture {
   std::unique_ptr<StateStore> state = std::move(StateStore::open("", metrics)).value();
   net::EventLoopGroup loops{1};
   ChannelContext channel_context{config, clock, metrics, *state, origin, ""};
-  Channels channels{channel_context, loops};
+  test::ClosedAuthority authority;
+  Channels channels{channel_context, loops, authority};
   std::atomic<bool> is_ready = true;
   RouteContext context{config, clock, metrics, origin, channels, is_ready};
 
