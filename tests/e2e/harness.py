@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 import urllib.request
 
@@ -77,11 +78,22 @@ def wait_for(condition, timeout, what, step=0.05):
         time.sleep(step)
 
 
+_given_ports = set()
+_given_ports_lock = threading.Lock()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that is free, and that nobody of this run was given before: the system may say the same
+    one twice."""
+    while True:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        with _given_ports_lock:
+            if port not in _given_ports:
+                _given_ports.add(port)
+                return port
 
 
 class MachineLoad:
@@ -272,6 +284,9 @@ class Case:
         self.notes.append(text)
 
     def server(self, settings=None, arguments=()):
+        # A sanitized worker takes many times as long to wake up as a viewer would wait.
+        if self.is_sanitized and "encode" not in (settings or {}).get("transcode", {}):
+            arguments = [*arguments, "--set", "transcode.encode=always"]
         server = Server(self, settings, arguments)
         self.servers.append(server)
         return server.wait_ready()
@@ -287,6 +302,12 @@ class Case:
         """Sanitizers make everything some times slower than what a viewer gets."""
         binary = (self.build / "millrace").read_bytes()
         return b"__asan_init" in binary or b"__tsan_init" in binary
+
+    def is_left_out(self):
+        """For long tests of which sanitized builds see others of the same kind."""
+        if self.is_sanitized:
+            self.note("left to release builds for its time")
+        return self.is_sanitized
 
     def file(self, name):
         """The clip of that name, or its stand-in, and then the verdict's note says so."""

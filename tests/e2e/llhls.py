@@ -205,13 +205,16 @@ class Check:
                            f"{wrong} of {seen} reports are off: {example}")
 
     def _check_rates(self):
-        """MV-03, MV-04: what the segments were against what was declared."""
+        """MV-03, MV-04: what the segments were against what is declared by now. In the first second
+        of a show nobody can know."""
+        answer = httpc.fetch(self.url)
+        latest = parse_multivariant(answer.text) if answer.status == 200 else self.multivariant
         by_url = {each.url: each for each in self.followers}
         audio = [each for each in self.followers if any(
             each.url == urllib.parse.urljoin(self.url, media.get("URI", ""))
             for media in self.multivariant.media if media.get("URI"))]
         extra_peak, extra_mean = max((_rates(each) for each in audio), default=(0, 0))
-        for variant in self.multivariant.variants:
+        for variant in latest.variants:
             each = by_url.get(urllib.parse.urljoin(self.url, variant["URI"]))
             if each is None or len(each.segment_bytes) < 2 or "BANDWIDTH" not in variant:
                 continue

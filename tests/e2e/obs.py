@@ -66,7 +66,9 @@ def _color_scene(width, height):
 class Obs:
     """Starts Xvfb and OBS streaming to `server` with `key`; both end with the test."""
 
-    def __init__(self, case, server, key, width=640, height=360, reconnect="true", keyint_sec=2):
+    def __init__(self, case, server, key, width=640, height=360, reconnect="true", keyint_sec=2,
+                 trusted=None):
+        """`trusted`: a folder of certificates that this OBS has for the system's (needs root)."""
         home = case.folder / f"obs-{len(case.tools)}"
         config = home / "config" / "obs-studio"
         profile, scenes = config / "basic/profiles/test", config / "basic/scenes"
@@ -88,7 +90,9 @@ class Obs:
                        "LIBGL_ALWAYS_SOFTWARE": "1", "LP_NUM_THREADS": "1",
                        "QT_QPA_PLATFORM": "xcb", "PULSE_SERVER": "/nonexistent",
                        "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent"}
-        self.tool = case.run("obs", ["obs", "--multi", "--startstreaming", "--minimize-to-tray",
+        trust = ["unshare", "--mount", "bash", "-c",
+                 f'mount --bind "{trusted}" /etc/ssl/certs && exec "$@"', "obs"] if trusted else []
+        self.tool = case.run("obs", [*trust, "obs", "--multi", "--startstreaming", "--minimize-to-tray",
                                      "--disable-updater", "--verbose"],
                              env=environment, cwd=str(home))
 

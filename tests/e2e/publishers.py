@@ -37,7 +37,7 @@ def gst_srtsink(case, path, server, stream_id):
         f"streamid={stream_id}", "latency=120"])
 
 
-def ffmpeg_small(case, server, key, video=True, audio=True, seconds=None):
+def ffmpeg_small(case, server, key, video=True, audio=True, seconds=None, over="rtmp"):
     """A small picture that costs next to nothing to make: for tests that are not about pictures."""
     command = ["ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "warning"]
     if video:
@@ -51,7 +51,8 @@ def ffmpeg_small(case, server, key, video=True, audio=True, seconds=None):
     if audio:
         command += ["-c:a", "aac", "-b:a", "96k", "-ac", "2"]
     command += ["-t", str(seconds)] if seconds else []
-    return case.run("ffmpeg", command + ["-f", "flv", f"{server.rtmp}/{key}"])
+    to = ["flv", f"{server.rtmp}/{key}"] if over == "rtmp" else ["mpegts", server.srt(key)]
+    return case.run("ffmpeg", command + ["-f", *to])
 
 
 def _gst_mux(path):
@@ -89,6 +90,12 @@ def _enhanced(case, server, key, seconds, source):
     made = case.run("ffmpeg", ["ffmpeg", "-nostdin", "-y", "-loglevel", "error", *source,
                                "-movflags", "+frag_keyframe+empty_moov+default_base_moof", path])
     expect(made.wait(40) == 0, made.text())
+    return send_enhanced(case, server, key, seconds)
+
+
+def send_enhanced(case, server, key, seconds):
+    """The clip that was made for this case, once more."""
+    path = case.folder / "enhanced.mp4"
     sender = rtmp.Publisher(server.rtmp_port, key)
     expect(sender.publish(), f"refused: {sender.answers!r}")
     tags = list(rtmp.enhanced_tags(path.read_bytes()))
@@ -98,10 +105,10 @@ def _enhanced(case, server, key, seconds, source):
     return paced
 
 
-def two_rungs(case):
+def two_rungs(case, is_small=False):
     """A server whose channel has the source and an encoded rung, and the heights of both. A small
     picture for a sanitized worker, which two cores and a browser leave too little time for 1080."""
-    if not case.is_sanitized:
+    if not case.is_sanitized and not is_small:
         server = case.server()
         ffmpeg_copy(case, case.file("product_1080p30_zerolat_4500k.flv"), server, "secret-ladder")
         heights = (1080, 360)

@@ -160,6 +160,30 @@ def enhanced_tags(fragmented):
             yield 9, stamp, head + sample.data
 
 
+def as_track(tag, track):
+    """A video tag of H.264 as enhanced RTMP v2 says it of a further track: packet type 6 is
+    multitrack, of one track here, behind which the tag's own type, the FourCC and the track come."""
+    kind, stamp, body = tag
+    head = bytes([0x80 | (body[0] >> 4) << 4 | 6, body[1]]) + b"avc1" + bytes([track])
+    return kind, stamp, head + (body[5:] if body[1] == 0 else body[2:])
+
+
+def opus_tags(fragmented):
+    """The sound of a fragmented MP4 of Opus as enhanced RTMP v2 messages: the identification header
+    of RFC 7845, whose numbers are little-endian, then packets."""
+    boxes = list(fmp4.boxes(fragmented))
+    moov = next(box for box in boxes if box.kind == b"moov")
+    tracks = fmp4.parse_init(fragmented[:moov.start + moov.size]).tracks
+    sound = next(t for t in tracks.values() if t.handler == "soun")
+    at = fragmented.index(b"dOps") + 4
+    _, channels, skip, rate, gain, family = struct.unpack(">BBHIhB", fragmented[at:at + 11])
+    yield 8, 0, b"\x90OpusOpusHead" + struct.pack("<BBHIhB", 1, channels, skip, rate, gain, family)
+    chunks, _ = fmp4.parse_media(fragmented[moov.start + moov.size:], tracks)
+    for chunk in chunks:
+        for sample in chunk.samples if chunk.track_id == sound.track_id else ():
+            yield 8, max(0, sample.dts) * 1000 // sound.timescale, b"\x91Opus" + sample.data
+
+
 def send_paced(publisher, tags, seconds, start=0):
     """Sends tags at their own pace for `seconds`; the last timestamp sent."""
     began, stamp = time.monotonic(), start

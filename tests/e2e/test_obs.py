@@ -32,6 +32,7 @@ def obs_shows_a_wrong_key(case):
     studio = Obs(case, server.rtmp, "not-the-key")
     studio.wait_log(r"Connecting to RTMP URL", 45)
     studio.wait_log(r"Connection to \S+ failed: -3|[Ii]nvalid|NetStream\.Publish\.\w+", 15)
+    studio.wait_log(r"Invalid stream key: no channel has this key\.", 5)
     expect("Streaming Start" not in studio.log(), "OBS believes that it is live")
     refused = wait_for(lambda: server.metric("millrace_errors_total"), 5, "the refusal's count")
     expect(refused == 1, f"{refused} errors for one wrong key")

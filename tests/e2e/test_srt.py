@@ -73,8 +73,16 @@ def srt_from_gstreamer(case):
 
 @test(timeout=120)
 def srt_from_obs(case):
-    server = case.server()
-    studio = Obs(case, server.srt("publish:secret-one"), "")
+    """Encrypted; with another passphrase OBS says that it was refused."""
+    server = case.server({"channels": {
+        "one": {"keys": ["secret-one"], "srt_passphrase": "correct-horse", "srt_key_length": 32}}})
+    url = server.srt("publish:secret-one")
+    wrong = Obs(case, f"{url}&passphrase=wrong-battery&pbkeylen=32", "", reconnect="false")
+    wrong.wait_log(r"Connection rejected, wrong password", 45)
+    expect("one" not in server.channels() or server.channels()["one"]["state"] != "live",
+           "OBS was let in with the wrong passphrase")
+    wrong.tool.stop()
+    studio = Obs(case, f"{url}&passphrase=correct-horse&pbkeylen=32", "")
     studio.wait_log(r"==== Streaming Start", 45)
     server.wait_playable("one", renditions=2)
     judge(case, server, "one", 8.0)
@@ -104,6 +112,8 @@ def srt_refusals(case):
     for options in ({}, {"passphrase": "wrong-passphrase"}):
         tool = publishers.ffmpeg_srt(case, case.file(PRODUCT), server, "secret-two", **options)
         expect(tool.wait(10) != 0, f"let in with {options}")
+    wait_for(lambda: server.metric("millrace_srt_refused_total", code="handshake") == 2, 5,
+             "both passphrases to be counted")
     # One line for an address, however often it comes.
     refused = lines_with(server, "srt: refused")
     expect(len(refused) == 1, f"log lines: {refused}")

@@ -21,14 +21,15 @@ class Publisher {
  public:
   void take(int kind, std::uint32_t timestamp, const Bytes& body) {
     if (kind == 2) return check(ingest::parse_on_meta_data(body.span()));
-    auto packet = kind == 0 ? demuxer_->push_video(timestamp, body, {})
-                            : demuxer_->push_audio(timestamp, body, {});
-    if (!packet.has_value()) {
-      CHECK(!packet.error().message.empty());
-      demuxer_.emplace();
-    } else if (packet.value()) {
-      check(kind == 0 ? MediaKind::kVideo : MediaKind::kAudio, *packet.value());
-    }
+    const auto take = [kind](const ingest::SourcePacket& packet) {
+      check(kind == 0 ? MediaKind::kVideo : MediaKind::kAudio, packet);
+      return ok();
+    };
+    const Status status = kind == 0 ? demuxer_->push_video(timestamp, body, {}, take)
+                                    : demuxer_->push_audio(timestamp, body, {}, take);
+    if (status.has_value()) return;
+    CHECK(!status.error().message.empty());
+    demuxer_.emplace();
   }
 
  private:
@@ -41,6 +42,7 @@ class Publisher {
 
   static void check(MediaKind kind, const ingest::SourcePacket& packet) {
     CHECK(packet.track != nullptr && packet.track->kind == kind);
+    CHECK(packet.track->index >= 0 && packet.track->index < 8);
     CHECK(!packet.payload.empty());
     CHECK(std::chrono::abs(packet.pts - packet.dts) <= std::chrono::milliseconds(1 << 23));
     // Far enough from overflow for what adds the time of day, or another such time.
