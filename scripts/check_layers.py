@@ -36,7 +36,8 @@ LIBRARIES = {
     r"gst/|glib": {"ingest"},
     r"lib(avcodec|avutil|avformat|swscale|swresample)/|x264\.h": {"ingest", "transcode", "packager"},
     r"zlib\.h": {"hls"},
-    r"nlohmann/|yaml-cpp/|CLI/": {"app"},
+    r"nlohmann/": {"ingest", "app"},
+    r"yaml-cpp/|CLI/": {"app"},
 }
 # POSIX and Linux: allowed everywhere but in the headers named below.
 SYSTEM = re.compile(r"(sys|netinet|arpa|linux)/|(unistd|fcntl|poll|signal|pthread|sched|spawn|dlfcn|"
