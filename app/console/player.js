@@ -50,6 +50,8 @@ const kShowTailSeconds = 0.25;
 // anew, be it that hls.js waits for what another show's playlist does not have.
 const kEndMs = 500;
 const kStandMs = 8000;
+// For so long a rung that sleeps may take to wake up before it is switched to all the same.
+const kWakeMs = 3000;
 
 export class Player extends EventTarget {
   #hls = null;
@@ -159,10 +161,30 @@ export class Player extends EventTarget {
   /** A rung by its index; -1 leaves the choice to the measured bandwidth. */
   choose(index) {
     this.#choice = index;
-    // loadLevel changes what is fetched next and keeps what is buffered, so the switch is seamless
-    // and at most the buffer (half a second) late.
-    if (this.#hls) this.#hls.loadLevel = index;
     this.#changed();
+    const hls = this.#hls;
+    if (!hls) return;
+    this.#wake(hls, index).finally(() => {
+      // loadLevel changes what is fetched next and keeps what is buffered, so the switch is seamless
+      // and at most the buffer (half a second) late.
+      if (this.#hls === hls && this.#choice === index) hls.loadLevel = index;
+    });
+  }
+
+  /**
+   * Resolves when the rung `index` has the newest part that this player knows. A rung that nobody
+   * watched takes a moment to be encoded, in which hls.js would load nothing: longer than its buffer,
+   * where the machine is busy. Asked for a position, the server holds its answer until then.
+   */
+  async #wake(hls, index) {
+    const uri = hls.levels[index]?.uri;
+    const { live, lastPartSn, lastPartIndex } = hls.latestLevelDetails ?? {};
+    if (!uri || !live || !(lastPartIndex >= 0) || index === hls.loadLevel) return;
+    const url = new URL(uri, location.href);
+    url.searchParams.set("_HLS_msn", lastPartSn);
+    url.searchParams.set("_HLS_part", lastPartIndex);
+    // Whatever the answer, the rung is tried then, and hls.js deals with its errors.
+    await fetch(url, { signal: AbortSignal.timeout(kWakeMs) }).catch(() => {});
   }
 
   /** A sound track by its index. */
@@ -182,6 +204,7 @@ export class Player extends EventTarget {
     const hls = new Hls(kHlsConfig);
     this.#hls = hls;
     believeTheBuffer(hls);
+    forgetPartsOnSwitch(hls);
     hls.on(Hls.Events.MANIFEST_LOADED, (_, data) => {
       const all = data.levels.flatMap((level) => (level.attrs.CODECS ?? "").split(","));
       this.#codecs = [...new Set(all)];
@@ -355,6 +378,18 @@ export class Player extends EventTarget {
 function believeTheBuffer(hls) {
   const tracker = hls.streamController?.fragmentTracker;
   if (typeof tracker?.bufferPadding === "number") tracker.bufferPadding = 0.01;
+}
+
+/**
+ * hls.js 1.7 remembers which parts of a level it has loaded. Who leaves a level and comes back within
+ * one segment would go on behind them, though the other level has taken their place in the buffer:
+ * without the segment's key frame nothing is decoded up to the next one.
+ */
+function forgetPartsOnSwitch(hls) {
+  hls.on(window.Hls.Events.LEVEL_SWITCHING, (_, { level }) => {
+    for (const part of hls.levels[level]?.details?.partList ?? [])
+      part.elementaryStreams = { audio: null, video: null, audiovideo: null };
+  });
 }
 
 function nameOf(level) {
