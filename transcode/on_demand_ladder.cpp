@@ -234,7 +234,14 @@ void OnDemandLadder::advance(std::size_t rung) {
 }
 
 void OnDemandLadder::sweep() {
-  std::erase_if(shifts_, [](const auto& shift) { return shift->is_drained; });
+  // One that has drained before its predecessor still has packets that wait.
+  std::erase_if(shifts_, [this](const auto& shift) {
+    return shift->is_drained && std::none_of(outputs_.begin(), outputs_.end(), [&](const auto& o) {
+             return std::any_of(shift->lanes.begin(), shift->lanes.end(), [&](const auto& lane) {
+               return std::find(o.lanes.begin(), o.lanes.end(), lane.get()) != o.lanes.end();
+             });
+           });
+  });
   if (is_finished_ && shifts_.empty() && on_drained_) std::exchange(on_drained_, nullptr)();
 }
 

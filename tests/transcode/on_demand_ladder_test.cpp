@@ -1,5 +1,7 @@
 #include "transcode/on_demand_ladder.h"
 
+#include <csignal>
+
 #include "tests/transcode/ladder_show.h"
 
 #include <catch2/catch.hpp>  // Last: its CHECK replaces base/check.h's.
@@ -153,6 +155,37 @@ TEST_CASE("what is wanted again before its segment ends goes on as if nothing ha
   show.feed_until(show.clip.size());
   REQUIRE(show.run_until(show.small, 3 * kGroup));
   check_part(show.small, show.clip, 0, 3 * kGroup);
+}
+
+TEST_CASE("a worker that has drained before its predecessor still hands over what it had",
+          "[ladder]") {
+  Idle show(4, {true, true});
+  show.feed_until(kGroup - 1);
+  REQUIRE(show.run_until(show.large, kGroup - 1));
+  const int first = child_process();
+  REQUIRE(first > 0);
+  ::kill(first, SIGSTOP);
+  const auto feed = [&show](std::size_t until) {
+    while (show.fed < until) {
+      EncodedPacket packet = show.clip[show.fed++];
+      packet.received_at = std::chrono::steady_clock::now() + 1h;
+      REQUIRE(show.ladder->push(std::move(packet)).has_value());
+      show.loop.poll();
+    }
+  };
+  // One worker for the large rung alone takes over, and ends with its segment.
+  show.ladder->want({true, false}, {});
+  feed(kGroup + 10);
+  REQUIRE(show.workers() == 2);
+  show.ladder->want({false, false}, {});
+  feed(2 * kGroup + 1);
+  REQUIRE(show.run([&show] { return show.workers() == 1; }));
+  CHECK(show.large.packets.size() == kGroup - 1);
+  CHECK_FALSE(show.large.is_finished);
+  ::kill(first, SIGKILL);
+  REQUIRE(show.run([&show] { return show.large.is_finished && show.small.is_finished; }));
+  CHECK(show.large.packets.size() == 2 * kGroup - 1);
+  CHECK(show.small.packets.size() == kGroup - 1);
 }
 
 TEST_CASE("a rung's description is what its worker announces", "[ladder]") {
