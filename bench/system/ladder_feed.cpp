@@ -1,7 +1,7 @@
 // Feeds the H.264 of an FLV file to a millrace-transcoder as fast as it takes it, every other
 // second's first key frame opening a segment, and prints what that cost: one JSON object.
 //
-//   ladder_feed WORKER FLV [balanced|realtime] [OUTPUT_FOLDER]
+//   ladder_feed WORKER FLV FRAMES_PER_SECOND realtime|balanced|quality [OUTPUT_FOLDER]
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -20,8 +20,10 @@ namespace {
 
 namespace wire = transcode::worker;
 
-const std::vector<transcode::Rung> kRungs = {
-    {"720p", 1280, 720, 2'800'000}, {"480p", 854, 480, 1'200'000}, {"360p", 640, 360, 700'000}};
+const std::vector<transcode::RungTemplate> kLadder = {{"source", true},
+                                                      {"720p", false, 720, 2'800'000},
+                                                      {"480p", false, 480, 1'200'000},
+                                                      {"360p", false, 360, 700'000}};
 constexpr MediaTime kSegment = std::chrono::seconds(2);
 // Not more than the worker's socket and a little: it is fed, not flooded.
 constexpr std::size_t kMaxQueued = 512 * 1024;
@@ -33,7 +35,7 @@ std::uint32_t big_endian(const std::uint8_t* bytes, int count) {
 }
 
 /// Video of an FLV file (a trusted one: no bounds but the file's).
-std::vector<EncodedPacket> read_flv(const char* path) {
+std::vector<EncodedPacket> read_flv(const char* path, std::int64_t rate) {
   std::ifstream file(path, std::ios::binary);
   const std::vector<char> content{std::istreambuf_iterator<char>(file), {}};
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(content.data());
@@ -50,11 +52,13 @@ std::vector<EncodedPacket> read_flv(const char* path) {
     if (tag[12] == 0) {
       auto parsed = parse_avc_configuration(body);
       if (!parsed.has_value()) return {};
-      parsed.value().video.frame_rate = {30, 1};  // Both clips' rate.
+      parsed.value().video.frame_rate = {rate, 1};
       track = std::make_shared<const TrackInfo>(std::move(parsed).value());
     } else if (tag[12] == 1 && track) {
-      const auto frame = [](std::int64_t milliseconds) { return (milliseconds * 30 + 500) / 1000; };
-      const auto grid = [](std::int64_t number) { return MediaTime(number * 1'000'000'000 / 30); };
+      const auto frame = [rate](std::int64_t ms) { return (ms * rate + 500) / 1000; };
+      const auto grid = [rate](std::int64_t number) {
+        return MediaTime(number * 1'000'000'000 / rate);
+      };
       const std::int64_t dts = big_endian(tag + 4, 3) | static_cast<std::int64_t>(tag[7]) << 24;
       const std::int64_t offset = big_endian(tag + 13, 3);
       EncodedPacket packet;
@@ -119,14 +123,16 @@ void write_parameter_sets(Rung& rung, const Bytes& record) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count < 3) return 2;
-  const auto packets = read_flv(arguments[2]);
+  if (count < 5) return 2;
+  const auto packets = read_flv(arguments[2], std::stoi(arguments[3]));
   if (packets.empty()) return 1;
-  const std::string profile = count > 3 ? arguments[3] : "balanced";
-  std::vector<Rung> rungs(kRungs.size());
-  if (count > 4)
+  const std::string profile = arguments[4];
+  const auto planned = transcode::plan_ladder(kLadder, *packets.front().track);
+  std::vector<Rung> rungs(planned.size());
+  if (count > 5)
     for (std::size_t i = 0; i < rungs.size(); ++i)
-      rungs[i].file.open(fmt::format("{}/{}.h264", arguments[4], kRungs[i].name), std::ios::binary);
+      rungs[i].file.open(fmt::format("{}/{}.h264", arguments[5], planned[i].name),
+                         std::ios::binary);
   net::EventLoop loop;
   wire::FrameReader frames;
   wire::Statistics statistics;
@@ -165,11 +171,12 @@ int main(int count, char** arguments) {
   if (!spawned.has_value()) return 1;
   auto& worker = *spawned.value();
   worker.send(
-      wire::write_configuration({.profile = profile == "realtime" ? transcode::Profile::kRealtime
-                                                                  : transcode::Profile::kBalanced,
-                                 .part_target = std::chrono::milliseconds(200),
-                                 .rungs = kRungs,
-                                 .starts = std::vector<wire::RungStart>(kRungs.size()),
+      wire::write_configuration({.profile = profile == "realtime"  ? transcode::Profile::kRealtime
+                                            : profile == "quality" ? transcode::Profile::kQuality
+                                                                   : transcode::Profile::kBalanced,
+                                 .part_target = std::chrono::milliseconds(500),
+                                 .rungs = planned,
+                                 .starts = std::vector<wire::RungStart>(planned.size()),
                                  .catch_up_until = MediaTime::max()}));
   worker.send(wire::write_track(0, *packets.front().track));
   std::size_t fed = 0;
@@ -186,7 +193,7 @@ int main(int count, char** arguments) {
   feed();
   loop.run();
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - began;
-  const double media = static_cast<double>(packets.size()) / 30;
+  const double media = static_cast<double>(packets.size()) / std::stod(arguments[3]);
   const double used = cpu(RUSAGE_SELF) + cpu(RUSAGE_CHILDREN);
   fmt::print(
       "{{\"cpu\": {:.3f}, \"media\": {:.3f}, \"wall\": {:.3f}, \"exit\": \"{}\", "
@@ -195,7 +202,7 @@ int main(int count, char** arguments) {
       std::chrono::duration<double>(statistics.decode_busy).count());
   for (std::size_t i = 0; i < rungs.size(); ++i)
     fmt::print("{}\"{}\": {{\"frames\": {}, \"key_frames\": {}, \"kbps\": {:.0f}}}", i ? ", " : "",
-               kRungs[i].name, rungs[i].frames, rungs[i].key_frames,
+               planned[i].name, rungs[i].frames, rungs[i].key_frames,
                static_cast<double>(rungs[i].bytes) * 8 / 1000 / media);
   fmt::print("}}}}\n");
   return exited == "exit code 0" ? 0 : 1;
