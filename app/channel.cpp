@@ -62,6 +62,8 @@ Channel::Channel(std::string name, net::EventLoop& loop, const ChannelContext& c
       report_teller_(name_, context.config.events, context.events_client, context.metrics,
                      context.clock),
       template_(&context.config.ladder_of(name_)),
+      admission_(name_, rules_.priority, context.config.transcode.profile,
+                 context.config.packager.part, context.capacity, context.metrics),
       grace_(loop),
       sound_(name_, context.config.transcode.enabled ? context.worker_path : std::string(), loop,
              context.metrics,
@@ -366,18 +368,22 @@ void Channel::build_ladder(const TrackInfo& video) {
   drop_ladder();
   ladder_is_draining_ = is_drained_ = false;
   rungs_ = std::move(rungs);
+  admission_.set_rungs(rungs_, source_track_);
   if (rungs_.empty()) return;
   auto created = transcode::create({.channel = name_,
                                     .worker_path = context_.worker_path,
                                     .profile = context_.config.transcode.profile,
                                     .rungs = rungs_,
                                     .part_target = context_.config.packager.part,
-                                    .on_drained = [this] { is_drained_ = true; }},
+                                    .on_drained = [this] { is_drained_ = true; },
+                                    .worker_memory = context_.config.transcode.worker_memory,
+                                    .on_crash = context_.on_worker_crash,
+                                    .capacity = &context_.capacity},
                                    outputs, loop_, context_.metrics);
   if (created.has_value()) {
     encoding_ = created.value().get();
     ladder_ = std::move(created).value();
-    encoding_->want(rungs_in_demand(), {});
+    encoding_->want(admitted_rungs(), {});
     return;
   }
   context_.metrics.count_error("transcode", created.error().code);
@@ -403,6 +409,7 @@ std::shared_ptr<const InitSegment> Channel::describe(transcode::Rung& rung,
 void Channel::drop_ladder() {
   encoding_ = nullptr;
   ladder_.reset();
+  admission_.set_rungs({}, nullptr);
 }
 
 std::vector<bool> Channel::rungs_in_demand() const {
@@ -417,11 +424,18 @@ std::vector<bool> Channel::rungs_in_demand() const {
   return wanted;
 }
 
+std::vector<bool> Channel::admitted_rungs() {
+  auto admitted = admission_.admit(rungs_in_demand(), context_.clock.steady_now());
+  for (std::size_t i = 0; i < rungs_.size(); ++i)
+    output_->refuse(rungs_[i].name, admission_.is_refused(i));
+  return admitted;
+}
+
 /// What nobody wants ends with its segment; what is wanted anew catches up from where the first of
 /// it is awaited.
 void Channel::follow_demand() {
   if (!encoding_ || ladder_is_draining_) return;
-  const auto wanted = rungs_in_demand();
+  const auto wanted = admitted_rungs();
   if (wanted == encoding_->wanted()) return;
   std::optional<SegmentNumber> first;
   for (std::size_t i = 0; i < rungs_.size(); ++i) {

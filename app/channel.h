@@ -4,6 +4,7 @@
 //
 // Thread: everything on the channel's loop, but for what says otherwise.
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "app/config.h"
 #include "app/hold.h"
 #include "app/report_teller.h"
+#include "app/rung_admission.h"
 #include "app/sound_intake.h"
 #include "app/state_store.h"
 #include "base/clock.h"
@@ -34,6 +36,8 @@ struct ChannelContext {
   Metrics& metrics;
   StateStore& state;
   hls::Origin& origin;
+  transcode::Capacity& capacity;
+  std::function<void(transcode::WorkerCrash)> on_worker_crash;  ///< Empty: nobody is told.
   std::string worker_path;
   net::HttpClient* events_client = nullptr;  ///< Null: no events are told.
 };
@@ -104,6 +108,8 @@ class Channel final : private ingest::TimelineEvents, private Sink<EncodedPacket
   std::shared_ptr<const InitSegment> describe(transcode::Rung& rung, const TrackInfo& video) const;
   void drop_ladder();
   std::vector<bool> rungs_in_demand() const;
+  /// What is in demand, as far as it fits on the machine; viewers are told of what does not.
+  std::vector<bool> admitted_rungs();
   void follow_demand();
   std::vector<EncodedPacket> backlog(SegmentNumber first) const;
   void remember(const EncodedPacket& packet);
@@ -134,6 +140,7 @@ class Channel final : private ingest::TimelineEvents, private Sink<EncodedPacket
   std::shared_ptr<const TrackInfo> source_track_;  ///< The source's video; null: none.
   const Ladder* template_;                         ///< Of the running publisher, or the one before.
   std::vector<transcode::Rung> rungs_;             ///< That are encoded here.
+  RungAdmission admission_;                        ///< Of `rungs_`.
   std::vector<transcode::Rung> ready_made_;  ///< That the source brings; then none is encoded.
   std::vector<transcode::Rung> held_rungs_;  ///< The ones or the others, while it is away.
   /// Alternate sound, and the ready-made rungs.

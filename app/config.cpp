@@ -68,7 +68,8 @@ PublisherRules Config::publisher_rules_of(const std::string& channel) const {
                        .hold = own.hold.value_or(transcode.hold),
                        .hold_after = transcode.hold_after,
                        .slate = own.slate.empty() ? transcode.slate : own.slate,
-                       .encode = own.encode.value_or(transcode.encode)};
+                       .encode = own.encode.value_or(transcode.encode),
+                       .priority = own.priority};
   if (!transcode.enabled) rules.hold = HoldMode::kNone;
   return rules;
 }

@@ -66,6 +66,10 @@ struct TranscodeConfig {
   transcode::Profile profile = transcode::Profile::kBalanced;
   transcode::RungMode encode = transcode::RungMode::kOnDemand;  ///< Of rungs that say nothing.
   std::chrono::milliseconds idle_after{30'000};                 ///< Without a request for the rung.
+  /// Percent of the machine that may be in use when a rung is admitted; 0: no limit.
+  int max_load = 85;
+  std::string crash_reports;                             ///< Folder; empty: none are written.
+  std::size_t worker_memory = transcode::kWorkerMemory;  ///< Bytes; 0: no limit.
 };
 
 struct PackagerConfig {
@@ -96,8 +100,9 @@ struct ChannelConfig {
   std::optional<bool> takeover;                    ///< Absent: limits.takeover.
   std::optional<HoldMode> hold;                    ///< Absent: transcode.hold.
   std::optional<transcode::RungMode> encode;       ///< Absent: transcode.encode.
-  std::string slate;                               ///< Empty: transcode.slate.
-  ingest::PublishLimits limits;                    ///< Zero: limits.publish.
+  int priority = 0;                  ///< Whose rungs go first when the machine is full: the lowest.
+  std::string slate;                 ///< Empty: transcode.slate.
+  ingest::PublishLimits limits;      ///< Zero: limits.publish.
   std::vector<std::string> sources;  ///< URLs to pull from, the best first. Have secrets in them.
 };
 
@@ -110,6 +115,7 @@ struct PublisherRules {
   std::chrono::milliseconds hold_after{};
   std::string slate;
   transcode::RungMode encode = transcode::RungMode::kOnDemand;  ///< Of rungs that say nothing.
+  int priority = 0;
 };
 
 /// Default-constructed it is what runs without a file.

@@ -10,7 +10,7 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
 constexpr std::string_view kLevels = "debug info warning error off";
-constexpr std::string_view kProfiles = "balanced realtime";
+constexpr std::string_view kProfiles = "balanced realtime quality";
 constexpr std::string_view kHoldModes = "picture slate none";
 constexpr std::string_view kRungModes = "on-demand always off";
 constexpr std::string_view kWhenDown = "allow-known deny";
@@ -34,8 +34,10 @@ void store(log::Level& member, const Value& value) {
                                : log::Level::kInfo;
 }
 void store(transcode::Profile& member, const Value& value) {
-  member = std::get<std::string>(value) == "realtime" ? transcode::Profile::kRealtime
-                                                      : transcode::Profile::kBalanced;
+  const auto& word = std::get<std::string>(value);
+  member = word == "realtime"  ? transcode::Profile::kRealtime
+           : word == "quality" ? transcode::Profile::kQuality
+                               : transcode::Profile::kBalanced;
 }
 void store(HoldMode& member, const Value& value) {
   const auto& word = std::get<std::string>(value);
@@ -95,7 +97,9 @@ Value load(log::Level member) {
   return std::string();
 }
 Value load(transcode::Profile member) {
-  return std::string(member == transcode::Profile::kRealtime ? "realtime" : "balanced");
+  return std::string(member == transcode::Profile::kRealtime  ? "realtime"
+                     : member == transcode::Profile::kQuality ? "quality"
+                                                              : "balanced");
 }
 Value load(HoldMode member) {
   return std::string(member == HoldMode::kSlate  ? "slate"
@@ -326,6 +330,9 @@ constexpr ConfigKey<Config> kConfigKeys[] = {
      "PEM file of the server's certificate and, behind it, those of its issuers (fullchain.pem). "
      "Loaded again when it changes. Empty: no TLS."},
     {"tls.key", kPath, MEMBER(tls.key), "PEM file of the certificate's key, without a passphrase."},
+    {"transcode.crash_reports", kPath, MEMBER(transcode.crash_reports),
+     "Folder for what workers were sent that crashed, for a bug report: the source's last seconds, "
+     "pictures included, at most 20 files of 8 MiB. Empty: none are written."},
     {"transcode.enabled", kBoolean, MEMBER(transcode.enabled),
      "Whether encoded rungs are made; without them only the passthrough rung of a ladder is "
      "served."},
@@ -342,12 +349,23 @@ constexpr ConfigKey<Config> kConfigKeys[] = {
      "A rung on demand ends when its playlist has not been asked for so long: at least three "
      "target "
      "durations, and longer than a cache in front keeps playlists."},
+    {"transcode.max_load", count(0, 100), MEMBER(transcode.max_load),
+     "Percent of the machine's CPU that may be in use, by whatever, when a rung is admitted; a "
+     "rung "
+     "that does not fit is refused, and running ones are shed when it gets tight. 0: no limit."},
     {"transcode.profile", choice(kProfiles), MEMBER(transcode.profile),
-     "Encoder settings: better pictures per bit, or no frame of delay."},
+     "Encoder settings: no picture held back (realtime), 5 of them (balanced), or 10 for the best "
+     "pictures per bit (quality). One that would hold back a packager.part or more is not used; "
+     "the "
+     "next one down is."},
     {"transcode.slate", kPath, MEMBER(transcode.slate),
      "PNG or JPEG file for transcode.hold: slate, fitted into the picture with black around it."},
     {"transcode.worker", kPath, MEMBER(transcode.worker),
      "The millrace-transcoder binary; empty: the one beside the millrace executable."},
+    {"transcode.worker_memory", bytes(0, 1024 * kGiB), MEMBER(transcode.worker_memory),
+     "Memory that a channel's worker may have; one that needs more ends, and another takes over. "
+     "0: "
+     "no limit."},
 };
 
 constexpr ConfigKey<ChannelConfig> kChannelKeys[] = {
@@ -373,6 +391,9 @@ constexpr ConfigKey<ChannelConfig> kChannelKeys[] = {
      "As limits.publish.session, which holds where this is 0."},
     {"limits.width", count(0, 65'536), MEMBER(limits.width),
      "As limits.publish.width, which holds where this is 0."},
+    {"priority", count(-1000, 1000), MEMBER(priority),
+     "Where the machine is full, rungs of channels with lower figures go first, and are shed for "
+     "those of higher ones."},
     {"slate", kPath, MEMBER(slate), "As transcode.slate, which is the default."},
     {"sources",
      {ValueKind::kSources, {0, 8}},

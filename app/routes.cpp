@@ -61,6 +61,7 @@ nlohmann::json describe(const hls::RenditionStatus& rendition) {
     json["frame_rate"] = rendition.frame_rate;
   }
   if (rendition.is_idle) json["idle"] = true;
+  if (rendition.is_refused) json["refused"] = true;
   return json;
 }
 
@@ -126,6 +127,17 @@ std::string describe_channels(const RouteContext& context, Audience audience) {
       .dump();
 }
 
+std::string describe(const transcode::CapacityStatus& capacity) {
+  auto rungs = nlohmann::json::array();
+  for (const auto& share : capacity.rungs)
+    rungs.push_back({{"channel", share.channel}, {"rung", share.rung}, {"cores", share.cores}});
+  return nlohmann::json{
+      {"cores", capacity.cores},         {"limit_cores", capacity.limit},
+      {"others_cores", capacity.others}, {"charged_cores", capacity.charged},
+      {"rungs", std::move(rungs)},       {"seconds_per_picture", capacity.seconds_per_picture}}
+      .dump();
+}
+
 HttpResponse serve_asset(const console::Asset& asset, const net::HttpRequest& request) {
   HttpResponse response{.status = 200,
                         .kind = "page",
@@ -163,6 +175,8 @@ HttpResponse answer(const RouteContext& context, Audience audience,
                          context.metrics.text());
   if (request.path == "/api/v1/channels")
     return text_response(200, "api", "application/json", describe_channels(context, audience));
+  if (request.path == "/api/v1/transcode" && audience == Audience::kOperator)
+    return text_response(200, "api", "application/json", describe(context.capacity.status()));
   if (audience == Audience::kViewers)
     if (const console::Asset* const asset = console::find_asset(request.path))
       return serve_asset(*asset, request);

@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "hls/hls.h"
 #include "net/http_server.h"
+#include "transcode/transcode.h"
 
 namespace millrace::app {
 
@@ -19,6 +20,7 @@ struct RouteContext {
   const Clock& clock;
   Metrics& metrics;
   hls::Origin& origin;
+  const transcode::Capacity& capacity;
   const Channels& channels;
   const std::atomic<bool>& is_ready;
 };
@@ -27,8 +29,8 @@ struct RouteContext {
 /// http.metrics, /metrics.
 net::HttpHandler public_routes(const RouteContext& context);
 
-/// The operator's port: /metrics, /api/v1/channels with the publishers' addresses, /healthz,
-/// /readyz.
+/// The operator's port: /metrics, /api/v1/channels with the publishers' addresses,
+/// /api/v1/transcode, /healthz, /readyz.
 net::HttpHandler operator_routes(const RouteContext& context);
 
 }  // namespace millrace::app

@@ -12,7 +12,9 @@
 #include <optional>
 #include <thread>
 
+#include "app/capacity_meter.h"
 #include "app/channels.h"
+#include "app/crash_reports.h"
 #include "app/key_maintenance.h"
 #include "app/options.h"
 #include "app/pull_sources.h"
@@ -195,19 +197,28 @@ int run_server(const Config& config, const ServerOptions& options) {
   // Unique for each start: milliseconds since the epoch, in base 16.
   origin_options.start_id = fmt::format("{:x}", clock.wall_now() / 1ms);
   const auto origin = hls::create_origin(origin_options, loops, metrics, clock);
+  const auto capacity =
+      transcode::create_capacity({.limit = config.transcode.max_load / 100.0}, metrics);
+  std::optional<CrashReports> crash_reports;
+  if (!config.transcode.crash_reports.empty())
+    crash_reports.emplace(config.transcode.crash_reports, metrics, clock);
   const ChannelContext context{
       .config = config,
       .clock = clock,
       .metrics = metrics,
       .state = *state.value(),
       .origin = *origin,
+      .capacity = *capacity,
+      .on_worker_crash =
+          crash_reports ? [&reports = *crash_reports](auto crash) { reports.add(std::move(crash)); }
+                        : std::function<void(transcode::WorkerCrash)>(),
       .worker_path = config.transcode.worker.empty()
                          ? options.executable_folder + "/millrace-transcoder"
                          : config.transcode.worker,
       .events_client = config.events.url.empty() ? nullptr : webhooks.value().client.get()};
   Channels channels(context, loops, *keys.value());
   std::atomic<bool> is_ready = false;
-  const RouteContext routes{config, clock, metrics, *origin, channels, is_ready};
+  const RouteContext routes{config, clock, metrics, *origin, *capacity, channels, is_ready};
   auto listeners = listen(config, tls.value().get(), routes, loops, channels, metrics, clock);
   if (!listeners.has_value()) {
     webhooks.value().stop();
@@ -217,6 +228,7 @@ int run_server(const Config& config, const ServerOptions& options) {
   loops.start();
   channels.start();
   std::optional<KeyMaintenance> key_maintenance(std::in_place, *keys.value());
+  std::optional<CapacityMeter> capacity_meter(std::in_place, *capacity);
   if (config.auth.open)
     log::warning("app", "OPEN MODE: whoever reaches the RTMP or SRT port may publish any channel");
   PullSources pull_sources(config, channels, metrics, clock);
@@ -236,6 +248,7 @@ int run_server(const Config& config, const ServerOptions& options) {
   if (listeners.value().rtmps) listeners.value().rtmps->stop();
   if (listeners.value().srt) listeners.value().srt->stop();
   key_maintenance.reset();
+  capacity_meter.reset();
   keys.value()->stop();
   webhooks.value().stop();
   pull_sources.stop();

@@ -109,6 +109,22 @@ void ChannelOutput::set_holding(bool is_holding) {
   windows_.set_holding(is_holding);
 }
 
+void ChannelOutput::refuse(std::string_view name, bool is_refused) {
+  WokenList woken;
+  {
+    const MutexLock lock(mutex_);
+    for (auto& output : outputs_) {
+      Rendition& rendition = output->rendition;
+      if (rendition.options.name != name || rendition.is_refused == is_refused) continue;
+      windows_.refuse(rendition, is_refused, context_.clock.steady_now());
+      // Whoever waits for it to wake up learns it now.
+      if (is_refused && rendition.is_resting)
+        take(output->playlists.take_all(), Woken::Why::kPlaylist, *output, woken);
+    }
+  }
+  wake(std::move(woken));
+}
+
 void ChannelOutput::declare_closed_captions() {
   const MutexLock lock(mutex_);
   windows_.declare_closed_captions();
@@ -236,7 +252,8 @@ ChannelStatus ChannelOutput::status() const {
                                  .frame_rate = static_cast<double>(video.frame_rate.numerator) /
                                                static_cast<double>(video.frame_rate.denominator),
                                  .bits_per_second = rendition->bandwidth.measured_average(),
-                                 .is_idle = windows_.is_idle(*rendition)});
+                                 .is_idle = windows_.is_idle(*rendition),
+                                 .is_refused = rendition->is_refused});
   }
   return status;
 }
@@ -295,7 +312,7 @@ void ChannelOutput::answer_multivariant(net::HttpExchange& exchange) {
     if (windows_.is_ready(context_.clock.steady_now())) {
       if (multivariant_version_ == version) text = multivariant_;
       for (const auto& rendition : windows_.renditions()) {
-        if (text || !rendition->is_active || !windows_.is_listed(*rendition)) continue;
+        if (text || !windows_.is_offered(*rendition)) continue;
         const auto& init = windows_.init_of(*rendition);
         entries.push_back({.name = rendition->options.name,
                            .codecs = init->codecs,

@@ -45,6 +45,7 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   Sink<CmafChunk>& add_rendition(RenditionOptions options) override;
   void renditions_complete() override;
   void set_holding(bool is_holding) override;
+  void refuse(std::string_view rendition, bool is_refused) override;
   void declare_closed_captions() override;
   void promise_target_duration(MediaTime target) override;
   void open_segment(SegmentNumber number, MediaTime start, bool starts_discontinuity) override;

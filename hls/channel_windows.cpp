@@ -176,6 +176,13 @@ void ChannelWindows::await(Rendition& rendition, MediaTime depth) {
   changed(rendition);
 }
 
+void ChannelWindows::refuse(Rendition& rendition, bool is_refused, TimePoint now) {
+  if (rendition.is_refused == is_refused) return;
+  rendition.is_refused = is_refused;
+  ++multivariant_version_;
+  if (is_refused) give_up(rendition, now);
+}
+
 void ChannelWindows::give_up(Rendition& rendition, TimePoint now) {
   rendition.awaited = 0;
   if (rendition.window) settle(rendition, now);
@@ -202,7 +209,8 @@ void ChannelWindows::finish_segment(Rendition& rendition, TimePoint now) {
   changed(rendition);
   if (!window.has_open_parts()) {
     // What nobody asks for is not missing.
-    if (!rendition.options.init || !rendition.is_resting) rendition.gaps.increment();
+    if (!rendition.options.init || !rendition.is_resting || rendition.is_refused)
+      rendition.gaps.increment();
     return window.skip(opened.start, end - opened.start, opened.starts_discontinuity, now);
   }
   if (end - window.open_end() > kLargestHole) {
@@ -336,6 +344,10 @@ bool ChannelWindows::is_servable(const Rendition& rendition) const {
   return rendition.window && rendition.window->init() && !rendition.window->is_empty();
 }
 
+bool ChannelWindows::is_offered(const Rendition& rendition) const {
+  return is_listed(rendition) && rendition.is_active && !rendition.is_refused;
+}
+
 bool ChannelWindows::is_listed(const Rendition& rendition) const {
   return is_servable(rendition) || (rendition.window && rendition.options.init);
 }
@@ -343,9 +355,9 @@ bool ChannelWindows::is_listed(const Rendition& rendition) const {
 bool ChannelWindows::is_idle(const Rendition& rendition) const {
   if (rendition.awaited > 0) return !has_ended_;
   return rendition.options.init && rendition.is_resting && rendition.is_active &&
-         rendition.window && !has_ended_ && std::ranges::any_of(renditions_, [](const auto& other) {
-           return other->is_active && !other->is_resting;
-         });
+         !rendition.is_refused && rendition.window && !has_ended_ &&
+         std::ranges::any_of(
+             renditions_, [](const auto& other) { return other->is_active && !other->is_resting; });
 }
 
 const std::shared_ptr<const InitSegment>& ChannelWindows::init_of(

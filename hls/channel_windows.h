@@ -39,6 +39,7 @@ class ChannelWindows {
     bool is_active = false;       ///< The publisher of now has it.
     bool is_announced = false;    ///< Added for the publisher that is coming.
     bool is_resting = true;       ///< Has no media for now.
+    bool is_refused = false;      ///< And will have none, whoever asks.
     SegmentNumber awaited = 0;    ///< It was idle, and catches up to this segment; 0: it does not.
     SegmentNumber shown = 0;      ///< The newest segment in a playlist that somebody has got.
   };
@@ -63,6 +64,8 @@ class ChannelWindows {
   /// It is idle, and somebody wants it. It is to catch up from the first segment that ends within
   /// `depth` of what is open now, as far as nobody has been told that there is a gap.
   void await(Rendition& rendition, MediaTime depth);
+  /// Whether nothing will come.
+  void refuse(Rendition& rendition, bool is_refused, TimePoint now);
   /// Nothing came.
   void give_up(Rendition& rendition, TimePoint now);
   void end(TimePoint now);
@@ -82,7 +85,9 @@ class ChannelWindows {
   bool is_ready(TimePoint now) const;
   /// Its playlist can be rendered.
   bool is_servable(const Rendition& rendition) const;
-  /// The multivariant playlist has it: it is servable, or idle from the start.
+  /// The multivariant playlist has it.
+  bool is_offered(const Rendition& rendition) const;
+  /// It has a playlist: it is servable, or idle from the start.
   bool is_listed(const Rendition& rendition) const;
   /// It rests since nobody asks for it, while others have media; or it catches up.
   bool is_idle(const Rendition& rendition) const;

@@ -52,6 +52,7 @@ struct RenditionStatus {
   double frame_rate = 0;
   std::int64_t bits_per_second = 0;  ///< Measured average.
   bool is_idle = false;              ///< Nobody asks for it, so that it has no media.
+  bool is_refused = false;           ///< Channel::refuse().
 };
 
 /// What players want of a rendition.
@@ -87,6 +88,9 @@ class Channel {
   /// Whether a held picture comes, whose bit rate tells nothing of what players have to expect: it
   /// is not measured.
   virtual void set_holding(bool is_holding) = 0;
+  /// Whether there will be no media for it though somebody asks: the multivariant playlist leaves
+  /// it out, and its own playlist goes on with gaps. Of a rendition that was added.
+  virtual void refuse(std::string_view rendition, bool is_refused) = 0;
   /// The pictures carry CEA-608 captions, which the multivariant playlist says from now on.
   virtual void declare_closed_captions() = 0;
   /// EXT-X-TARGETDURATION; playlists are served from then on. Whole seconds, once.

@@ -99,7 +99,7 @@ void Encoder::Free::operator()(AVPacket* packet) const {
 
 Encoder::Encoder(const EncoderSettings& settings, const VideoParameters& source,
                  std::optional<MediaTime> not_before)
-    : times_(settings.b_frames * (frame_duration(source) + kRounding),
+    : times_(std::min(settings.b_frames, 1) * (frame_duration(source) + kRounding),
              frame_duration(source) + kRounding, not_before) {}
 Encoder::~Encoder() = default;
 

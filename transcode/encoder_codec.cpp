@@ -31,8 +31,9 @@ bool set_x264(AVCodecContext& context, const EncoderSettings& settings, bool is_
   std::string text = "annexb=0:keyint=infinite:scenecut=0:open-gop=0:sliced-threads=0:stitchable=1";
   text += is_constant_rate ? ":force-cfr=1" : ":force-cfr=0";
   if (!settings.is_zero_latency)
-    text += fmt::format(":rc-lookahead={}:sync-lookahead=0:bframes={}:b-adapt=0:mbtree=1",
-                        settings.lookahead_frames, settings.b_frames);
+    text += fmt::format(
+        ":rc-lookahead={}:sync-lookahead=0:bframes={}:b-adapt={}:b-pyramid=none:mbtree=1",
+        settings.lookahead_frames, settings.b_frames, settings.b_frames > 1 ? 1 : 0);
   // A key frame that is asked for is an IDR.
   return set_option(context, "preset", settings.preset) &&
          (!settings.is_zero_latency || set_option(context, "tune", "zerolatency")) &&

@@ -19,11 +19,17 @@ EncoderSettings encoder_settings(Profile profile, const VideoParameters& source,
                                       .lookahead_frames = 5,
                                       .b_frames = 1,
                                       .delay_frames = 5};
-  constexpr EncoderSettings kRealtime{};
-  if (profile == Profile::kBalanced &&
-      kBalanced.delay_frames * frame_duration(source) < part_target)
-    return kBalanced;
-  return kRealtime;
+  constexpr EncoderSettings kQuality{.preset = "veryfast",
+                                     .is_zero_latency = false,
+                                     .lookahead_frames = 10,
+                                     .b_frames = 3,
+                                     .delay_frames = 10};
+  const auto is_in_time = [&](const EncoderSettings& settings) {
+    return settings.delay_frames * frame_duration(source) < part_target;
+  };
+  if (profile == Profile::kQuality && is_in_time(kQuality)) return kQuality;
+  if (profile != Profile::kRealtime && is_in_time(kBalanced)) return kBalanced;
+  return {};
 }
 
 }  // namespace millrace::transcode

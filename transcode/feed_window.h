@@ -1,6 +1,6 @@
 #pragma once
-// What a worker has been sent and has not taken yet, and the rule for one that lags: past 1 s or
-// 8 MB packets are dropped up to the next key frame for which there is room.
+// What a worker has been sent and has not taken yet, and the rule for one that lags: past 1.5 s
+// or 8 MB packets are dropped up to the next key frame for which there is room.
 //
 // Pure; the ladder's loop.
 #include <chrono>
@@ -14,7 +14,7 @@ class FeedWindow {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
   static constexpr std::size_t kMaxBytes = 8 * 1024 * 1024;
-  static constexpr std::chrono::milliseconds kMaxAge{1000};
+  static constexpr std::chrono::milliseconds kMaxAge{1500};
 
   /// Another worker begins with nothing.
   void clear() { *this = FeedWindow(); }

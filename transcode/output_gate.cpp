@@ -7,8 +7,8 @@
 namespace millrace::transcode {
 namespace {
 
-// Behind a restart the last B-frame may be missing: a hole of a picture or two is no gap.
-constexpr int kMaxMissingPictures = 2;
+// Behind a restart the last B-frames may be missing, three of them: a hole as long is no gap.
+constexpr int kMaxMissingPictures = 4;
 // A variable rate's pictures may come earlier than foretold: decode times do not follow.
 constexpr MediaTime kTolerance = std::chrono::milliseconds(100);
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,9 @@
 
 namespace millrace::transcode {
 
+/// Bytes of memory that a worker may have where nothing else is said.
+inline constexpr std::size_t kWorkerMemory = std::size_t{2} * 1024 * 1024 * 1024;
+
 /// When a rung is encoded.
 enum class RungMode { kOnDemand, kAlways, kOff };
 
@@ -33,7 +37,9 @@ struct RungTemplate {
   std::optional<RungMode> mode = std::nullopt;  ///< Absent: the channel's.
 };
 
-enum class Profile { kRealtime, kBalanced };
+/// What encoders are set to. One that holds back as much as a part or more is not used: the next
+/// one down is.
+enum class Profile { kRealtime, kBalanced, kQuality };
 
 /// A rung for a given source: even sizes, aspect ratio kept.
 struct Rung {
@@ -61,17 +67,92 @@ Rung rung_like(const TrackInfo& source);
 Result<TrackInfo> describe_rung(const Rung& rung, Profile profile, const TrackInfo& source,
                                 MediaTime part_target);
 
+// --- What fits on the machine -----------------------------------------------------------------
+
+struct CapacityOptions {
+  double cores = 0;  ///< 0: what this process may use.
+  /// Share of the cores, 0 to 1, that may be in use, by whatever, when a rung is admitted. 0: every
+  /// rung is admitted, and none is shed.
+  double limit = 0;
+};
+
+struct Work;  // A kind of it: see capacity.h.
+
+/// A rung that somebody wants.
+struct RungRequest {
+  std::string channel;
+  int priority = 0;  ///< Of the channel.
+  Rung rung;
+  std::shared_ptr<const TrackInfo> source;
+  Profile profile = Profile::kBalanced;
+  MediaTime part_target{};
+};
+
+struct CapacityStatus {
+  struct Share {
+    std::string channel;
+    std::string rung;
+    double cores = 0;  ///< Without the decoder.
+  };
+  double cores = 0;
+  double limit = 0;    ///< In cores; 0: none.
+  double others = 0;   ///< In cores: what is in use besides the workers.
+  double charged = 0;  ///< In cores: what the admitted rungs and their decoders need.
+  std::vector<Share> rungs;
+  std::map<std::string, double> seconds_per_picture;  ///< By kind of work, as learned.
+};
+
+/// What encoding costs here, learned from the workers' reports, and how much of it fits beside what
+/// everything else uses just now. When it gets tight rungs are shed: of channels with the lowest
+/// priority first, of these the tallest rungs first, of these the newest first. Any thread.
+class Capacity {
+ public:
+  /// A rung's share. Destroying it gives it back.
+  class Place {
+   public:
+    virtual ~Place() = default;
+    /// It is to end: something else needs its share.
+    virtual bool is_shed() const = 0;
+  };
+
+  virtual ~Capacity() = default;
+  /// kLimitExceeded: it does not fit, nor would it if all of lower priority were shed.
+  virtual Result<std::unique_ptr<Place>> admit(const RungRequest& request) = 0;
+  virtual bool would_fit(const RungRequest& request) const = 0;
+  /// Looks at the machine, and sheds what does not fit any more. Once a second.
+  virtual void measure() = 0;
+  virtual CapacityStatus status() const = 0;
+
+  /// What a worker has done since its last report.
+  virtual void observe(const Work& work, std::uint64_t pictures, std::chrono::nanoseconds cpu) = 0;
+  /// A worker has dropped pictures that were late.
+  virtual void observe_drops() = 0;
+};
+
+std::unique_ptr<Capacity> create_capacity(CapacityOptions options, Metrics& metrics);
+
+// --- Encoded rungs ------------------------------------------------------------------------------
+
+/// What a worker was doing that ended by itself, hung or broke the protocol.
+struct WorkerCrash {
+  std::string channel;
+  std::string why;           ///< "signal 11", "takes no packets".
+  std::vector<Bytes> input;  ///< What it was sent, from a key frame on. Payloads are shared.
+};
+
 struct Options {
   std::string channel;      ///< For metrics and the log.
   std::string worker_path;  ///< The millrace-transcoder binary.
   Profile profile = Profile::kBalanced;
   std::vector<Rung> rungs;
-  /// Of the channel, in media time (the latency budget): profiles with more delay than this fall
-  /// back to kRealtime.
+  /// Of the channel, in media time: the latency budget of a profile.
   MediaTime part_target{};
   /// Called on the loop when finish() has drained the ladder, behind the outputs' finish(). It must
   /// not destroy the ladder. May be empty.
   std::function<void()> on_drained = {};
+  std::size_t worker_memory = kWorkerMemory;  ///< Bytes; a worker that needs more ends. 0: any.
+  std::function<void(WorkerCrash)> on_crash = {};  ///< Called on the loop. May be empty.
+  Capacity* capacity = nullptr;  ///< Learns what the rungs cost; null: nobody does. Outlives it.
 };
 
 /// The encoded rungs of a channel, each of them only while it is wanted. The source's video goes in
@@ -89,7 +170,7 @@ class Ladder : public Sink<EncodedPacket> {
 };
 
 /// Killing a worker interrupts outputs up to the next key frame; the first packet behind it has
-/// follows_gap. push() never blocks: when a worker lags by 1 s or 8 MB, packets are dropped up to
+/// follows_gap. push() never blocks: when a worker lags by 1.5 s or 8 MB, packets are dropped up to
 /// the next key frame (millrace_transcode_dropped_total). A new source track restarts the decoder
 /// in order. outputs and references outlive the ladder. finish() drains: the outputs get finish()
 /// when all is out, on the loop.
@@ -148,7 +229,8 @@ Result<std::unique_ptr<StillMaker>> make_still(
     std::function<void(Result<std::vector<StillRung>>)> reply);
 
 /// `main` of the worker process: serves one ladder on the socket `descriptor` until it closes.
-/// Returns the exit code.
-int run_worker(int descriptor);
+/// Returns the exit code. Past `memory_limit` bytes (0: none) it ends; sanitized ones have no
+/// limit.
+int run_worker(int descriptor, std::size_t memory_limit);
 
 }  // namespace millrace::transcode

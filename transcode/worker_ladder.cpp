@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "transcode/capacity.h"
 #include "transcode/worker/frame_queue.h"
 
 namespace millrace::transcode {
@@ -10,8 +11,11 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kWatchEvery(500);
-// Longer than any worker that is merely busy: it is let lag by 1 s only.
+constexpr std::chrono::milliseconds kWatchEvery(250);
+// A worker that is merely busy takes a packet now and then. Noticed before packets are dropped
+// since it lags, and while its rungs may still go on with the picture behind the last one.
+constexpr std::chrono::milliseconds kSilence(1000);
+// What one takes to start on a busy machine; and an encoder that stands.
 constexpr std::chrono::seconds kHang(3);
 // A worker that is fed sends statistics four times a second.
 constexpr std::chrono::seconds kStatisticsAge(1);
@@ -19,7 +23,7 @@ constexpr std::chrono::seconds kLongestDrain(10);
 // What a worker lags by that has caught up.
 constexpr std::chrono::milliseconds kCaughtUp(300);
 // Behind this a rung goes on with the next segment rather than with late pictures.
-constexpr std::chrono::seconds kLateness(1);
+constexpr std::chrono::seconds kLateness(2);
 // Fields of a packet message besides its payload, generously.
 constexpr std::size_t kPacketOverhead = 256;
 constexpr MediaTime kMeasureFactorOver = std::chrono::seconds(1);
@@ -54,7 +58,7 @@ WorkerLadder::WorkerLadder(Options options, std::vector<Sink<EncodedPacket>*> ou
       realtime_factor_(
           metrics.gauge("millrace_transcode_realtime_factor",
                         "Media seconds per second of work of the ladder's slowest thread, over the "
-                        "last second of media and more. Below 1 it falls behind.",
+                        "last second of media and more. Below 1 it falls behind; 0: not measured.",
                         {{"channel", options_.channel}})),
       workers_(metrics.gauge("millrace_transcode_workers", "Worker processes that run.")),
       watch_timer_(loop),
@@ -71,6 +75,7 @@ WorkerLadder::WorkerLadder(Options options, std::vector<Sink<EncodedPacket>*> ou
 
 WorkerLadder::~WorkerLadder() {
   if (worker_) workers_.add(-1);
+  realtime_factor_.set(0);  // A successor measures anew within a second.
 }
 
 Status WorkerLadder::start() {
@@ -82,11 +87,12 @@ Status WorkerLadder::start() {
 // --- Feeding ----------------------------------------------------------------------------------
 
 Status WorkerLadder::spawn_worker() {
-  ASSIGN_OR_RETURN(worker_, net::spawn(options_.worker_path, {}, loop_,
-                                       {.on_received = [this](auto bytes) { on_received(bytes); },
-                                        .on_exited = [this](auto how) { on_exited(how); }}));
+  ASSIGN_OR_RETURN(worker_,
+                   net::spawn(options_.worker_path, {std::to_string(options_.worker_memory)}, loop_,
+                              {.on_received = [this](auto bytes) { on_received(bytes); },
+                               .on_exited = [this](auto how) { on_exited(how); }}));
   workers_.add(1);
-  worker_began_ = clock_.steady_now();
+  worker_began_ = heard_at_ = clock_.steady_now();
   frames_ = {};
   is_ready_ = false;
   last_words_.clear();
@@ -184,6 +190,7 @@ Status WorkerLadder::finish() {
 // --- What comes back --------------------------------------------------------------------------
 
 void WorkerLadder::on_received(std::span<const std::uint8_t> bytes) {
+  heard_at_ = clock_.steady_now();
   const Status status = frames_.append(bytes, [this](worker::MessageType type, const Bytes& body) {
     return on_message(type, body);
   });
@@ -271,6 +278,7 @@ Status WorkerLadder::on_statistics(const worker::Statistics& statistics) {
         rung.frames_encoded != before.frames_encoded || now - statistics_at_ > kStatisticsAge)
       rungs_[i].moved_at = now;
   }
+  if (options_.capacity != nullptr) account(statistics_, statistics);
   statistics_at_ = now;
   statistics_ = statistics;
   if (measured_.rungs.empty()) measured_.rungs.resize(rungs_.size());
@@ -283,6 +291,31 @@ Status WorkerLadder::on_statistics(const worker::Statistics& statistics) {
     realtime_factor_.set(static_cast<double>(media.count()) / static_cast<double>(slowest.count()));
   measured_ = statistics;
   return ok();
+}
+
+/// What decoding and each rung have cost since the report before. A worker that says that it has
+/// done less than before is not believed.
+void WorkerLadder::account(const worker::Statistics& before, const worker::Statistics& now) {
+  if (!sent_track_) return;
+  // Up to its first report a worker starts, which is no cost of a picture.
+  const bool is_first = before.cpu.count() == 0;
+  const auto more = [is_first](std::uint64_t earlier, std::uint64_t later) {
+    return is_first || later < earlier ? 0 : later - earlier;
+  };
+  auto decoding = now.cpu - before.cpu;
+  bool drops = false;
+  for (std::size_t i = 0; i < rungs_.size(); ++i) {
+    const auto &earlier = before.rungs[i], &rung = now.rungs[i];
+    const auto cpu = rung.cpu - earlier.cpu;
+    decoding -= cpu;
+    drops |= rung.frames_dropped > earlier.frames_dropped;
+    options_.capacity->observe(
+        encoding_of(options_.rungs[i], options_.profile, *sent_track_, options_.part_target),
+        more(earlier.frames_encoded, rung.frames_encoded), cpu);
+  }
+  options_.capacity->observe(decoding_of(*sent_track_),
+                             more(before.frames_decoded, now.frames_decoded), decoding);
+  if (drops) options_.capacity->observe_drops();
 }
 
 // --- Supervision ------------------------------------------------------------------------------
@@ -302,11 +335,28 @@ void WorkerLadder::end_worker(std::string_view why, ErrorCode code) {
                  why);
     return finish_outputs();
   }
+  report_crash(why);
   const auto delay = backoff_.next_delay(ran);
   log::warning("transcode", "worker ended channel={} why=\"{}\" ran={:.1f}s restart_in={}ms",
                options_.channel, why, std::chrono::duration<double>(ran).count(), delay.count());
   state_ = State::kWaitingToRestart;
   restart_timer_.start(delay, [this] { restart(); });
+}
+
+void WorkerLadder::report_crash(std::string_view why) const {
+  if (!options_.on_crash) return;
+  WorkerCrash crash{.channel = options_.channel,
+                    .why = std::string(why),
+                    .input = {worker::write_configuration(configuration())}};
+  std::shared_ptr<const TrackInfo> track;
+  for (const auto& packet : backlog_.packets()) {
+    if (packet.track != track) crash.input.push_back(worker::write_track(0, *packet.track));
+    track = packet.track;
+    crash.input.push_back(
+        worker::write_packet_header({.rung = 0, .packets_taken = 0, .packet = packet}));
+    crash.input.push_back(packet.payload);
+  }
+  options_.on_crash(std::move(crash));
 }
 
 void WorkerLadder::restart() {
@@ -327,14 +377,18 @@ void WorkerLadder::watch() {
   const auto now = clock_.steady_now();
   if (worker_ && state_ == State::kRunning) {
     if (const auto why = hang(now); !why.empty()) end_worker(why, ErrorCode::kTimedOut);
-  } else if (worker_ && state_ == State::kDraining && now - drain_began_ > kLongestDrain) {
+  } else if (worker_ && state_ == State::kDraining &&
+             (now - drain_began_ > kLongestDrain ||
+              now - std::max(drain_began_, heard_at_) > kSilence)) {
     end_worker("does not finish", ErrorCode::kTimedOut);
   }
   watch_timer_.start(kWatchEvery, [this] { watch(); });
 }
 
 std::string_view WorkerLadder::hang(steady_clock::time_point now) const {
-  if (window_.age(now) > kHang) return "takes no packets";
+  const auto waits = window_.age(now);
+  if (waits > kHang || (is_ready_ && waits > kSilence && now - heard_at_ > kSilence))
+    return "takes no packets";
   if (now - statistics_at_ > kStatisticsAge) return {};  // Without packets nothing moves.
   for (const auto& rung : rungs_)
     if (now - rung.moved_at > kHang) return "encodes nothing";

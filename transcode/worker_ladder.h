@@ -1,11 +1,11 @@
 #pragma once
 // The server's end of a ladder: feeds a worker process, delivers what comes back, and starts
-// another one when it dies, hangs (3 s without progress while fed) or breaks the protocol.
+// another one when it dies, hangs (1 s without progress while fed) or breaks the protocol.
 //
 // A new worker gets the packets kept since a key frame and goes on, per rung, with the picture
 // behind the last one delivered, as a key frame: nothing is missing, and nothing comes twice. Where
-// that picture is not kept any more or is over a second old, the rung goes on with the next picture
-// that opens a segment. Restarts follow restart_backoff.h, drops feed_window.h.
+// that picture is not kept any more or is over two seconds old, the rung goes on with the next
+// picture that opens a segment. Restarts follow restart_backoff.h, drops feed_window.h.
 //
 // Thread: the channel's loop.
 #include <chrono>
@@ -51,10 +51,12 @@ class WorkerLadder final : public Sink<EncodedPacket> {
   Status on_message(worker::MessageType type, const Bytes& body);
   Status on_packet(worker::PacketMessage message);
   Status on_statistics(const worker::Statistics& statistics);
+  void account(const worker::Statistics& before, const worker::Statistics& now);
   void end_catch_up();
   void on_delivered();
   void on_exited(const std::string& how);
   void end_worker(std::string_view why, ErrorCode code);
+  void report_crash(std::string_view why) const;
   void restart();
   void watch();
   std::string_view hang(std::chrono::steady_clock::time_point now) const;
@@ -70,6 +72,7 @@ class WorkerLadder final : public Sink<EncodedPacket> {
   State state_ = State::kRunning;
   std::unique_ptr<net::ChildProcess> worker_;
   std::chrono::steady_clock::time_point worker_began_, drain_began_;
+  std::chrono::steady_clock::time_point heard_at_;  ///< When it last sent something.
   worker::FrameReader frames_;
   bool is_ready_ = false;
   std::shared_ptr<const TrackInfo> sent_track_;

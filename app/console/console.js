@@ -96,7 +96,7 @@ function renditionRow(rendition) {
   return make("tr", { title: rendition.codecs },
     make("th", { scope: "row" }, rendition.name),
     make("td", {}, picture + rate),
-    make("td", {}, rendition.idle ? "idle" : bitrate(rendition.bits_per_second)));
+    make("td", {}, rendition.refused ? "refused" : rendition.idle ? "idle" : bitrate(rendition.bits_per_second)));
 }
 
 /** What is wrong with what the publisher sends; notes stay with the API. */

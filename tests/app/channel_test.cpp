@@ -37,6 +37,7 @@ struct FakeOutput final : hls::Channel {
   }
   void renditions_complete() override {}
   void set_holding(bool) override {}
+  void refuse(std::string_view, bool) override {}
   void declare_closed_captions() override { ++captions; }
   void promise_target_duration(MediaTime promised) override { target = promised; }
   void open_segment(SegmentNumber number, MediaTime, bool) override { segments.push_back(number); }
@@ -105,7 +106,8 @@ struct Fixture {
   FakeOrigin origin;
   std::unique_ptr<StateStore> state = std::move(StateStore::open("", metrics)).value();
   net::EventLoopGroup loops{1};
-  ChannelContext context{config, clock, metrics, *state, origin, ""};
+  std::unique_ptr<transcode::Capacity> capacity = transcode::create_capacity({}, metrics);
+  ChannelContext context{config, clock, metrics, *state, origin, *capacity, {}, ""};
   test::ClosedAuthority authority;
   Channels channels{context, loops, authority};
   std::shared_ptr<const TrackInfo> video;

@@ -33,7 +33,8 @@ struct Fixture {
   NoOrigin origin;
   std::unique_ptr<StateStore> state = std::move(StateStore::open("", metrics)).value();
   net::EventLoopGroup loops{2};
-  ChannelContext context{config, clock, metrics, *state, origin, ""};
+  std::unique_ptr<transcode::Capacity> capacity = transcode::create_capacity({}, metrics);
+  ChannelContext context{config, clock, metrics, *state, origin, *capacity, {}, ""};
   std::unique_ptr<ingest::KeyAuthority> keys =
       ingest::create_key_authority(config.key_options(), nullptr, metrics, clock).value();
   Channels channels{context, loops, *keys};

@@ -28,11 +28,12 @@ struct Fixture {
   NoOrigin origin;
   std::unique_ptr<StateStore> state = std::move(StateStore::open("", metrics)).value();
   net::EventLoopGroup loops{1};
-  ChannelContext channel_context{config, clock, metrics, *state, origin, ""};
+  std::unique_ptr<transcode::Capacity> capacity = transcode::create_capacity({}, metrics);
+  ChannelContext channel_context{config, clock, metrics, *state, origin, *capacity, {}, ""};
   test::ClosedAuthority authority;
   Channels channels{channel_context, loops, authority};
   std::atomic<bool> is_ready = true;
-  RouteContext context{config, clock, metrics, origin, channels, is_ready};
+  RouteContext context{config, clock, metrics, origin, *capacity, channels, is_ready};
 
   std::optional<net::HttpResponse> ask(const net::HttpHandler& handler, const std::string& path,
                                        net::HttpMethod method = net::HttpMethod::kGet,

@@ -422,6 +422,44 @@ TEST_CASE("an idle rendition that nobody brings is a playlist of gaps in the end
   CHECK(f.gauge() == 0);
 }
 
+TEST_CASE("a rendition that is refused is a playlist of gaps, and nobody is told of it any more",
+          "[output][idle]") {
+  IdleFixture f;
+  f.push(4);
+  const auto waiting = f.ask_rung();
+  CHECK_FALSE(waiting->answer.has_value());
+  f.output->refuse("480p", true);
+  f.loop.poll();
+  REQUIRE(waiting->answer.has_value());
+  CHECK(waiting->answer->status == 200);
+  CHECK(body_of(*waiting->answer).find("#EXT-X-PART:") == std::string::npos);
+  CHECK(f.multivariant().find("480p") == std::string::npos);
+  CHECK(f.multivariant().find("source/index.m3u8") != std::string::npos);
+  CHECK(f.output->status().renditions[1].is_refused);
+  CHECK_FALSE(f.output->status().renditions[1].is_idle);
+  // Who has it still sees it go on, every number a gap, and is answered at once.
+  f.next(105);
+  const auto later = f.ask_rung();
+  REQUIRE(later->answer.has_value());
+  const std::string playlist = body_of(*later->answer);
+  CHECK(playlist.find("#EXT-X-GAP\n") != std::string::npos);
+  CHECK(playlist.find("s-104.m4s") != std::string::npos);
+  // A reload that blocks is answered by the next gap.
+  const auto blocking = f.ask_rung("_HLS_msn=105");
+  CHECK_FALSE(blocking->answer.has_value());
+  f.next(106);
+  f.loop.poll();
+  REQUIRE(blocking->answer.has_value());
+  CHECK(blocking->answer->status == 200);
+
+  f.output->refuse("480p", false);
+  CHECK(f.multivariant().find("480p") != std::string::npos);
+  const auto again = f.ask_rung();
+  CHECK_FALSE(again->answer.has_value());
+  f.push_rung(2);
+  CHECK(again->answer->status == 200);
+}
+
 TEST_CASE("how far an idle rendition is to catch up depends on who asks", "[output][idle]") {
   IdleFixture f;
   f.push(4);

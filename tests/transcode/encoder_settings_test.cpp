@@ -24,6 +24,14 @@ TEST_CASE("balanced looks five frames ahead where they are less than a part", "[
   CHECK_FALSE(encoder_settings(Profile::kBalanced, rate(25, 1), 240ms).is_zero_latency);
 }
 
+TEST_CASE("quality looks ten frames ahead where they are less than a part, else as balanced",
+          "[encoder]") {
+  CHECK(encoder_settings(Profile::kQuality, rate(30, 1), 500ms).delay_frames == 10);
+  CHECK(encoder_settings(Profile::kQuality, rate(60, 1), 200ms).b_frames == 3);
+  CHECK(encoder_settings(Profile::kQuality, rate(30, 1), 200ms).delay_frames == 5);
+  CHECK(encoder_settings(Profile::kQuality, rate(25, 1), 200ms).is_zero_latency);
+}
+
 TEST_CASE("realtime holds nothing back", "[encoder]") {
   const auto settings = encoder_settings(Profile::kRealtime, rate(60, 1), 1s);
   CHECK(settings.is_zero_latency);

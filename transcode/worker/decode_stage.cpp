@@ -2,13 +2,15 @@
 
 #include "base/check.h"
 #include "transcode/picture_file.h"
+#include "transcode/worker/cpu_time.h"
 
 namespace millrace::transcode::worker {
 namespace {
 
 using std::chrono::steady_clock;
 
-// The server counts on hearing from a worker that is fed within a fraction of its 1 s of lag.
+// The server counts on hearing from a worker that is fed within a fraction of the second after
+// which it is taken for dead.
 constexpr std::chrono::milliseconds kReportEvery(250);
 // A picture waits for its encoder this long after its arrival, then pictures are dropped: a tenth
 // more of the usual second behind live, and more than a burst of the network lasts.
@@ -122,6 +124,7 @@ void DecodeStage::send_statistics() {
   has_news_ = false;
   reported_at_ = steady_clock::now();
   statistics_.packets_taken = packets_taken_;
+  statistics_.cpu = cpu_time(CLOCK_PROCESS_CPUTIME_ID);
   statistics_.rungs.clear();
   for (const auto& rung : rungs_) statistics_.rungs.push_back(rung->statistics());
   writer_.write(write_statistics(statistics_).span());

@@ -196,7 +196,7 @@ Result<Configuration> read_configuration(const Bytes& body) {
   if (const auto version = reader.get<std::uint16_t>(); version != kProtocolVersion)
     return Error{ErrorCode::kUnsupported, fmt::format("worker protocol: version {}", version)};
   Configuration configuration;
-  configuration.profile = static_cast<Profile>(reader.get_byte(1));
+  configuration.profile = static_cast<Profile>(reader.get_byte(2));
   configuration.part_target = reader.get_duration();
   configuration.catch_up_until = MediaTime(reader.get<std::int64_t>());
   configuration.still.pictures = reader.get<std::uint32_t>();
@@ -312,12 +312,14 @@ Bytes write_statistics(const Statistics& statistics) {
       .put(statistics.decode_errors)
       .put_time(statistics.media)
       .put_time(statistics.decode_busy)
+      .put_time(statistics.cpu)
       .put(static_cast<std::uint8_t>(statistics.rungs.size()));
   for (const auto& rung : statistics.rungs)
     writer.put(rung.frames_encoded)
         .put(rung.frames_dropped)
         .put(rung.queue_length)
-        .put_time(rung.busy);
+        .put_time(rung.busy)
+        .put_time(rung.cpu);
   return writer.finish();
 }
 
@@ -329,6 +331,7 @@ Result<Statistics> read_statistics(const Bytes& body) {
   statistics.decode_errors = reader.get<std::uint64_t>();
   statistics.media = reader.get_time();
   statistics.decode_busy = reader.get_time();
+  statistics.cpu = reader.get_time();
   const auto count = reader.get_byte(kMaxRungs);
   for (int i = 0; i < count; ++i) {
     RungStatistics rung;
@@ -336,6 +339,7 @@ Result<Statistics> read_statistics(const Bytes& body) {
     rung.frames_dropped = reader.get<std::uint64_t>();
     rung.queue_length = reader.get<std::uint32_t>();
     rung.busy = reader.get_time();
+    rung.cpu = reader.get_time();
     statistics.rungs.push_back(rung);
   }
   if (!reader.is_good()) return invalid("statistics");

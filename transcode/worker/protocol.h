@@ -17,7 +17,7 @@
 namespace millrace::transcode::worker {
 
 /// Both sides are of one build or the connection ends.
-inline constexpr std::uint16_t kProtocolVersion = 4;
+inline constexpr std::uint16_t kProtocolVersion = 5;
 /// A body that announces more ends the connection. A picture of the largest H.264 level at 1 bit
 /// per pixel is 4.5 MB.
 inline constexpr std::size_t kMaxBodyBytes = 8 * 1024 * 1024;
@@ -79,16 +79,19 @@ struct RungStatistics {
   std::uint64_t frames_dropped = 0;
   std::uint32_t queue_length = 0;
   std::chrono::nanoseconds busy{};
+  std::chrono::nanoseconds cpu{};
   friend bool operator==(const RungStatistics&, const RungStatistics&) = default;
 };
 
-/// Counted since the worker's start. `busy` is the time a stage was not waiting.
+/// Counted since the worker's start. `busy` is the time a stage was not waiting, `cpu` what its
+/// thread, or the whole process, has spent.
 struct Statistics {
   std::uint32_t packets_taken = 0;
   std::uint64_t frames_decoded = 0;
   std::uint64_t decode_errors = 0;
   std::chrono::nanoseconds media{};  ///< Of the decoded pictures.
   std::chrono::nanoseconds decode_busy{};
+  std::chrono::nanoseconds cpu{};
   std::vector<RungStatistics> rungs;
   friend bool operator==(const Statistics&, const Statistics&) = default;
 };

@@ -1,5 +1,7 @@
 #include "transcode/worker/rung_stage.h"
 
+#include "transcode/worker/cpu_time.h"
+
 namespace millrace::transcode::worker {
 namespace {
 
@@ -29,6 +31,7 @@ Status RungStage::run() {
     const auto began = std::chrono::steady_clock::now();
     RETURN_IF_ERROR(encode(*frame));
     busy_nanoseconds_ += (std::chrono::steady_clock::now() - began).count();
+    cpu_nanoseconds_ = cpu_time(CLOCK_THREAD_CPUTIME_ID).count();
   }
   return encoder_ ? encoder_->drain(on_packet) : ok();
 }
@@ -82,7 +85,8 @@ RungStatistics RungStage::statistics() const {
   return {.frames_encoded = frames_encoded_,
           .frames_dropped = queue_.dropped(),
           .queue_length = static_cast<std::uint32_t>(queue_.size()),
-          .busy = std::chrono::nanoseconds(busy_nanoseconds_)};
+          .busy = std::chrono::nanoseconds(busy_nanoseconds_),
+          .cpu = std::chrono::nanoseconds(cpu_nanoseconds_)};
 }
 
 }  // namespace millrace::transcode::worker

@@ -48,6 +48,7 @@ class RungStage {
   std::optional<MediaTime> newest_end_;  ///< dts + duration of the newest packet.
   std::atomic<std::uint64_t> frames_encoded_ = 0;
   std::atomic<std::int64_t> busy_nanoseconds_ = 0;
+  std::atomic<std::int64_t> cpu_nanoseconds_ = 0;
 };
 
 }  // namespace millrace::transcode::worker

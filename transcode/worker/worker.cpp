@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -135,8 +136,25 @@ void Worker::drain() {
 }  // namespace millrace::transcode::worker
 
 namespace millrace::transcode {
+namespace {
 
-int run_worker(int descriptor) {
+constexpr int kNiceness = 5;
+
+/// What is private to it and may be written: heap, pictures, stacks. A sanitizer's shadow would
+/// count.
+void limit_memory([[maybe_unused]] std::size_t bytes) {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  const rlimit limit{.rlim_cur = bytes, .rlim_max = bytes};
+  if (bytes > 0) (void)::setrlimit(RLIMIT_DATA, &limit);  // It may only fail to lower it.
+#endif
+}
+
+}  // namespace
+
+int run_worker(int descriptor, std::size_t memory_limit) {
+  limit_memory(memory_limit);
+  // The sources' renditions and their delivery come first. It can only fail for a better place.
+  (void)::setpriority(PRIO_PROCESS, 0, kNiceness);
   // Broken streams are the source's business, and counted; libavcodec would write a line for each.
   av_log_set_level(AV_LOG_QUIET);
   ::setenv("SVT_LOG", "0", 0);  // Fatal errors only; it writes its settings otherwise.

@@ -72,7 +72,8 @@ TEST_CASE("every message arrives as it was sent", "[protocol]") {
                               .decode_errors = 3,
                               .media = 4s,
                               .decode_busy = 5ms,
-                              .rungs = {{6, 7, 8, 9ms}, {10, 11, 12, 13ms}}};
+                              .cpu = 14ms,
+                              .rungs = {{6, 7, 8, 9ms, 15ms}, {10, 11, 12, 13ms, 16ms}}};
   CHECK(read_statistics(body_of(write_statistics(statistics))).value() == statistics);
 }
 

@@ -1,0 +1,94 @@
+#include "app/rung_admission.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+
+namespace millrace::app {
+namespace {
+
+// Longer than a player takes to leave the rung; its playlist has changed a few times by then.
+constexpr std::chrono::seconds kRetryAfter(5);
+
+}  // namespace
+
+RungAdmission::RungAdmission(std::string channel, int priority, transcode::Profile profile,
+                             MediaTime part_target, transcode::Capacity& capacity, Metrics& metrics)
+    : like_{.channel = std::move(channel),
+            .priority = priority,
+            .rung = {},
+            .source = nullptr,
+            .profile = profile,
+            .part_target = part_target},
+      capacity_(capacity),
+      refused_(metrics.gauge("millrace_transcode_rungs_refused",
+                             "Rungs whose playlists have gaps since they do not fit on the "
+                             "machine.")) {}
+
+RungAdmission::~RungAdmission() {
+  refused_.add(-static_cast<double>(shown_));
+}
+
+void RungAdmission::set_rungs(const std::vector<transcode::Rung>& rungs,
+                              std::shared_ptr<const TrackInfo> source) {
+  rungs_.clear();
+  for (const auto& rung : rungs) {
+    rungs_.push_back({.request = like_, .place = nullptr, .is_refused = false, .retry_at = {}});
+    rungs_.back().request.rung = rung;
+    rungs_.back().request.source = source;
+  }
+  show();
+}
+
+std::vector<bool> RungAdmission::admit(const std::vector<bool>& wanted, TimePoint now) {
+  std::vector<bool> admitted(rungs_.size());
+  // What a rung gives back is there for the next one.
+  for (std::size_t i = 0; i < rungs_.size(); ++i)
+    if (!wanted[i]) rungs_[i].place.reset();
+  // The smallest first: of two that do not fit together it is the one to have.
+  for (std::size_t i = rungs_.size(); i-- > 0;) admitted[i] = admit(rungs_[i], wanted[i], now);
+  show();
+  return admitted;
+}
+
+bool RungAdmission::admit(State& state, bool is_wanted, TimePoint now) {
+  if (state.place && !state.place->is_shed()) return true;
+  if (std::exchange(state.place, nullptr)) {
+    refuse(state, "the machine is full", now);
+    return false;
+  }
+  if (state.is_refused && now < state.retry_at) return false;
+  if (!is_wanted) {
+    if (!state.is_refused) return false;
+    state.is_refused = !capacity_.would_fit(state.request);
+    state.retry_at = now + kRetryAfter;
+    return false;
+  }
+  auto place = capacity_.admit(state.request);
+  if (!place.has_value()) {
+    refuse(state, place.error().message, now);
+    return false;
+  }
+  if (std::exchange(state.is_refused, false))
+    log::info("app", "rung is admitted again channel={} rung={}", like_.channel,
+              state.request.rung.name);
+  state.place = std::move(place).value();
+  return true;
+}
+
+void RungAdmission::refuse(State& state, const std::string& why, TimePoint now) {
+  state.retry_at = now + kRetryAfter;
+  if (std::exchange(state.is_refused, true)) return;
+  log::warning("app", "rung is refused channel={} rung={} reason=\"{}\"", like_.channel,
+               state.request.rung.name, why);
+}
+
+void RungAdmission::show() {
+  const auto refused = static_cast<std::size_t>(std::count_if(
+      rungs_.begin(), rungs_.end(), [](const State& state) { return state.is_refused; }));
+  refused_.add(static_cast<double>(refused) - static_cast<double>(shown_));
+  shown_ = refused;
+}
+
+}  // namespace millrace::app

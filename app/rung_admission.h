@@ -1,0 +1,53 @@
+#pragma once
+// Which of the rungs that somebody wants may be encoded: a channel's places on the machine.
+//
+// A rung that does not fit, or was shed, is refused. Every few seconds it is looked whether it
+// would fit now; then it is admitted, if somebody wants it still.
+//
+// Thread: the channel's loop.
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/metrics.h"
+#include "transcode/transcode.h"
+
+namespace millrace::app {
+
+class RungAdmission {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  /// References outlive it.
+  RungAdmission(std::string channel, int priority, transcode::Profile profile,
+                MediaTime part_target, transcode::Capacity& capacity, Metrics& metrics);
+  ~RungAdmission();
+
+  /// Other rungs, or another source: all places are given back, and nothing is refused.
+  void set_rungs(const std::vector<transcode::Rung>& rungs,
+                 std::shared_ptr<const TrackInfo> source);
+  /// Those of `wanted` that may be encoded. Places of the others are given back.
+  std::vector<bool> admit(const std::vector<bool>& wanted, TimePoint now);
+  bool is_refused(std::size_t rung) const { return rungs_[rung].is_refused; }
+
+ private:
+  struct State {
+    transcode::RungRequest request;
+    std::unique_ptr<transcode::Capacity::Place> place;
+    bool is_refused = false;
+    TimePoint retry_at;
+  };
+
+  bool admit(State& state, bool is_wanted, TimePoint now);
+  void refuse(State& state, const std::string& why, TimePoint now);
+  void show();
+
+  const transcode::RungRequest like_;
+  transcode::Capacity& capacity_;
+  Gauge refused_;
+  std::vector<State> rungs_;
+  std::size_t shown_ = 0;  ///< Of what `refused_` has.
+};
+
+}  // namespace millrace::app

@@ -1,0 +1,121 @@
+#include "app/rung_admission.h"
+
+#include <catch2/catch.hpp>
+
+#include "base/log.h"
+
+using namespace std::chrono_literals;
+using namespace millrace;
+using namespace millrace::app;
+
+namespace {
+
+/// Has room for so many rungs.
+struct FakeCapacity final : transcode::Capacity {
+  struct FakePlace final : Place {
+    explicit FakePlace(FakeCapacity& its_capacity) : capacity(its_capacity) { ++capacity.taken; }
+    ~FakePlace() override { --capacity.taken; }
+    bool is_shed() const override { return capacity.is_shedding; }
+    FakeCapacity& capacity;
+  };
+  Result<std::unique_ptr<Place>> admit(const transcode::RungRequest& request) override {
+    asked.push_back(request.rung.name);
+    if (!would_fit(request)) return Error{ErrorCode::kLimitExceeded, "no room"};
+    return std::unique_ptr<Place>(std::make_unique<FakePlace>(*this));
+  }
+  bool would_fit(const transcode::RungRequest&) const override { return taken < room; }
+  void measure() override {}
+  transcode::CapacityStatus status() const override { return {}; }
+  void observe(const transcode::Work&, std::uint64_t, std::chrono::nanoseconds) override {}
+  void observe_drops() override {}
+
+  int room = 0;
+  int taken = 0;
+  bool is_shedding = false;
+  std::vector<std::string> asked;
+};
+
+struct Fixture {
+  Fixture() {
+    log::set_level(log::Level::kOff);
+    admission.set_rungs({{.name = "720p", .width = 1280, .height = 720},
+                         {.name = "360p", .width = 640, .height = 360}},
+                        std::make_shared<const TrackInfo>());
+  }
+  ~Fixture() { log::set_level(log::Level::kInfo); }
+
+  std::vector<bool> admit(bool tall, bool small) { return admission.admit({tall, small}, now); }
+  double refused() { return metrics.gauge("millrace_transcode_rungs_refused", "").value(); }
+
+  Metrics metrics;
+  FakeCapacity capacity;
+  RungAdmission admission{"shop", 0, transcode::Profile::kBalanced, 200ms, capacity, metrics};
+  RungAdmission::TimePoint now{1h};
+};
+
+using Rungs = std::vector<bool>;
+
+}  // namespace
+
+TEST_CASE("rungs that somebody wants have their places, which they give back", "[admission]") {
+  Fixture f;
+  f.capacity.room = 2;
+  CHECK(f.admit(true, true) == Rungs{true, true});
+  CHECK(f.capacity.taken == 2);
+  CHECK(f.admit(true, true) == Rungs{true, true});
+  CHECK(f.capacity.taken == 2);
+  CHECK(f.admit(true, false) == Rungs{true, false});
+  CHECK(f.capacity.taken == 1);
+  f.admission.set_rungs({}, nullptr);
+  CHECK(f.capacity.taken == 0);
+}
+
+TEST_CASE("of two rungs that do not fit together the smaller one is admitted", "[admission]") {
+  Fixture f;
+  f.capacity.room = 1;
+  CHECK(f.admit(true, true) == Rungs{false, true});
+  CHECK(f.admission.is_refused(0));
+  CHECK_FALSE(f.admission.is_refused(1));
+  CHECK(f.refused() == 1);
+}
+
+TEST_CASE("a refused rung is asked for again after some seconds, no sooner", "[admission]") {
+  Fixture f;
+  CHECK(f.admit(true, false) == Rungs{false, false});
+  f.capacity.room = 1;
+  f.now += 4999ms;
+  CHECK(f.admit(true, false) == Rungs{false, false});
+  CHECK(f.capacity.asked.size() == 1);
+  f.now += 1ms;
+  CHECK(f.admit(true, false) == Rungs{true, false});
+  CHECK_FALSE(f.admission.is_refused(0));
+  CHECK(f.refused() == 0);
+}
+
+TEST_CASE("a refused rung that nobody wants any more is offered again once it would fit",
+          "[admission]") {
+  Fixture f;
+  f.admit(true, false);
+  f.now += 5s;
+  f.admit(false, false);
+  CHECK(f.admission.is_refused(0));
+  f.capacity.room = 1;
+  f.now += 5s;
+  CHECK(f.admit(false, false) == Rungs{false, false});
+  CHECK_FALSE(f.admission.is_refused(0));
+  CHECK(f.capacity.taken == 0);
+}
+
+TEST_CASE("a rung that is shed ends, and waits before it is admitted again", "[admission]") {
+  Fixture f;
+  f.capacity.room = 1;
+  CHECK(f.admit(true, false) == Rungs{true, false});
+  f.capacity.is_shedding = true;
+  CHECK(f.admit(true, false) == Rungs{false, false});
+  CHECK(f.admission.is_refused(0));
+  CHECK(f.capacity.taken == 0);
+  f.capacity.is_shedding = false;
+  CHECK(f.admit(true, false) == Rungs{false, false});
+  f.now += 5s;
+  CHECK(f.admit(true, false) == Rungs{true, false});
+}

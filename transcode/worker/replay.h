@@ -1,0 +1,11 @@
+#pragma once
+// A crash report once more: what a worker was sent, from a file.
+#include <string>
+
+namespace millrace::transcode::worker {
+
+/// Feeds the file to a worker in this process, which crashes as the one before did, or prints to
+/// standard output what came of it. The exit code.
+int replay(const std::string& path);
+
+}  // namespace millrace::transcode::worker
