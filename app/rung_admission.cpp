@@ -31,7 +31,7 @@ RungAdmission::~RungAdmission() {
 }
 
 void RungAdmission::set_rungs(const std::vector<transcode::Rung>& rungs,
-                              std::shared_ptr<const TrackInfo> source) {
+                              const std::shared_ptr<const TrackInfo>& source) {
   rungs_.clear();
   for (const auto& rung : rungs) {
     rungs_.push_back({.request = like_, .place = nullptr, .is_refused = false, .retry_at = {}});

@@ -26,7 +26,7 @@ class RungAdmission {
 
   /// Other rungs, or another source: all places are given back, and nothing is refused.
   void set_rungs(const std::vector<transcode::Rung>& rungs,
-                 std::shared_ptr<const TrackInfo> source);
+                 const std::shared_ptr<const TrackInfo>& source);
   /// Those of `wanted` that may be encoded. Places of the others are given back.
   std::vector<bool> admit(const std::vector<bool>& wanted, TimePoint now);
   bool is_refused(std::size_t rung) const { return rungs_[rung].is_refused; }

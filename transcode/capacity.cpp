@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <climits>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
@@ -132,12 +133,10 @@ double LearningCapacity::cost(const Work& work) const {
 /// Cores that the admitted need, those of `least_priority` and above, and `with` beside them.
 double LearningCapacity::charged(const Charge* with, std::optional<int> least_priority) const {
   double sum = 0;
-  std::vector<std::string_view> decoded;
+  std::set<std::string_view> decoded;
   const auto add = [&](const Charge& charge) REQUIRES(mutex_) {
     sum += cost(charge.encode);
-    if (std::find(decoded.begin(), decoded.end(), charge.channel) != decoded.end()) return;
-    decoded.push_back(charge.channel);
-    sum += cost(charge.decode);
+    if (decoded.insert(charge.channel).second) sum += cost(charge.decode);
   };
   if (with != nullptr) add(*with);
   for (const RungPlace* const place : places_)
