@@ -63,23 +63,31 @@ def three_times_what_fits_is_asked_for(case):
     name, rung = sorted(refused)[0]
     expect(rung not in httpc.fetch(server.url(name)).text, f"{name} still lists {rung}")
 
+    # A rung that was shed a moment ago ends with its segment; one may be admitted again meanwhile.
+    def has_gaps(key):
+        return max(rungs[key].gaps, default=0) > max(rungs[key].with_media, default=0)
+
+    def still_refused():
+        now = server.channels()
+        return {(name, r["name"]) for name in names for r in now[name]["renditions"]
+                if r.get("refused")} & refused
+
+    wait_for(lambda: all(has_gaps(key) for key in still_refused()), 8, "gaps in what is refused")
     for viewer in [*sources, *rungs.values()]:
         viewer.stop()
     for viewer in sources:
         expect(not viewer.gaps and not viewer.errors, f"{viewer.url}: {viewer.gaps}, {viewer.errors}")
         expect(viewer.longest_wait < 1.0, f"{viewer.url} stood for {viewer.longest_wait:.2f} s")
     case.note(f"sources stood for {max(v.longest_wait for v in sources):.2f} s at most")
-    for key, viewer in rungs.items():
+    for viewer in rungs.values():
         # 503 would make a player give up the channel; a refused rung goes on, as gaps.
         expect(not viewer.errors, f"{viewer.url}: {viewer.errors}")
-        if key in refused:
-            expect(max(viewer.gaps) > max(viewer.with_media or {0}), f"{viewer.url} has no gaps")
 
     # The load falls: what nobody asks for is let go, and what was refused is offered again.
     wait_for(lambda: not server.metric("millrace_transcode_rungs_refused"), 30,
              "the rungs to be offered again")
     again = Viewer(server, name, rung)
-    wait_for(lambda: again.with_media and max(again.with_media) > max(rungs[name, rung].gaps), 10,
+    wait_for(lambda: max(again.with_media, default=0) > max(rungs[name, rung].gaps, default=0), 10,
              f"{name} {rung} to be encoded")
     again.stop()
 
