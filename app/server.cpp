@@ -12,11 +12,10 @@
 #include <optional>
 #include <thread>
 
-#include "app/capacity_meter.h"
 #include "app/channels.h"
 #include "app/crash_reports.h"
-#include "app/key_maintenance.h"
 #include "app/options.h"
+#include "app/periodic_thread.h"
 #include "app/pull_sources.h"
 #include "app/routes.h"
 #include "app/state_store.h"
@@ -227,8 +226,10 @@ int run_server(const Config& config, const ServerOptions& options) {
   }
   loops.start();
   channels.start();
-  std::optional<KeyMaintenance> key_maintenance(std::in_place, *keys.value());
-  std::optional<CapacityMeter> capacity_meter(std::in_place, *capacity);
+  // An answer's delay is as exact as this, and so is a changed key file's.
+  std::optional<PeriodicThread> key_maintenance(std::in_place, 100ms,
+                                                [&] { keys.value()->maintain(); });
+  std::optional<PeriodicThread> capacity_meter(std::in_place, 1s, [&] { capacity->measure(); });
   if (config.auth.open)
     log::warning("app", "OPEN MODE: whoever reaches the RTMP or SRT port may publish any channel");
   PullSources pull_sources(config, channels, metrics, clock);
