@@ -264,6 +264,7 @@ class Follower:
     def _take_part(self, client, part, segment, _listed_at):
         self._init(client, segment)
         if part.gap:
+            self.media.skip_part(part)
             return
         data = self._get(client, part.uri, "PT-16")
         if data is not None:

@@ -46,23 +46,31 @@ class Skip(Exception):
 
 
 class Entry:
-    """A registered test. `alone`: it judges times, so nothing runs beside it."""
+    """A registered test. `alone`: it judges times, so nothing runs beside it. `on`: the builds whose
+    share it is, "sanitized", "release" or "both". What judges times is for release builds."""
 
-    def __init__(self, function, timeout, long_only, alone):
+    def __init__(self, function, timeout, long_only, alone, on):
         self.function, self.timeout = function, timeout
         self.long_only, self.alone = long_only, alone
+        self.on = on or ("release" if alone else "sanitized")
 
 
-def test(timeout=60, long_only=False, alone=False):
+def test(timeout=60, long_only=False, alone=False, on=None):
     """Registers a function of one argument, the Case, under its name."""
     def register(function):
-        _TESTS[function.__name__] = Entry(function, timeout, long_only, alone)
+        _TESTS[function.__name__] = Entry(function, timeout, long_only, alone, on)
         return function
     return register
 
 
 def registered():
     return dict(_TESTS)
+
+
+def is_sanitized(build):
+    """Of a build folder. Sanitizers make everything some times slower than what a viewer gets."""
+    binary = (build / "millrace").read_bytes()
+    return b"__asan_init" in binary or b"__tsan_init" in binary
 
 
 def expect(condition, message):
@@ -306,15 +314,7 @@ class Case:
 
     @property
     def is_sanitized(self):
-        """Sanitizers make everything some times slower than what a viewer gets."""
-        binary = (self.build / "millrace").read_bytes()
-        return b"__asan_init" in binary or b"__tsan_init" in binary
-
-    def is_left_out(self):
-        """For long tests of which sanitized builds see others of the same kind."""
-        if self.is_sanitized:
-            self.note("left to release builds for its time")
-        return self.is_sanitized
+        return is_sanitized(self.build)
 
     def file(self, name):
         """The clip of that name, or its stand-in, and then the verdict's note says so."""

@@ -84,8 +84,6 @@ def srt_latency_follows_the_round_trip_from_the_second_connection_on(case):
 @test(timeout=90, alone=True)
 def rtmp_goes_on_after_five_seconds_without_a_network(case):
     """The connection survives; viewers get the held picture, then the source again."""
-    if case.is_left_out():
-        return
     if not is_possible(case):
         return
     with BadNetwork(case, delay=20, back_delay=20) as network:

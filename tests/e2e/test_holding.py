@@ -76,8 +76,6 @@ def watched_by_players(case, away, before, after):
 
 @test(timeout=90, alone=True)
 def rtmp_publisher_away_for_a_second(case):
-    if case.is_left_out():
-        return
     _, cuts = watched_by_players(case, 1, "rtmp", "rtmp")
     expect(1 <= len(cuts) <= 2, f"discontinuities at {cuts}")
 
@@ -91,15 +89,11 @@ def rtmp_publisher_away_for_five_seconds(case):
 
 @test(timeout=90, alone=True)
 def srt_publisher_away_for_five_seconds(case):
-    if case.is_left_out():
-        return
     watched_by_players(case, 5, "srt", "srt")
 
 
 @test(timeout=100, alone=True)
 def publisher_back_over_another_protocol_after_twelve_seconds(case):
-    if case.is_left_out():
-        return
     watched_by_players(case, 12, "rtmp", "srt")
 
 
@@ -118,8 +112,6 @@ def publishers_away_in_every_other_way(case):
 @test(timeout=90, alone=True)
 def av1_source_is_held_in_av1(case):
     """Shaka cannot change to another codec within a rendition."""
-    if case.is_left_out():
-        return
     server = case.server(LADDER)
     paced = publishers.av1(case, server, "secret-ladder", 30.0)
     server.wait_playable("ladder", renditions=2)
@@ -245,11 +237,9 @@ def show_ends_after_the_grace_and_another_begins(case):
     expect(first.msn > last["source"].msn, f"{first.msn} after {last['source'].msn}")
 
 
-@test(timeout=90)
+@test(timeout=90, on="release")
 def show_after_the_grace_plays_through_a_caching_nginx(case):
     """Away for longer than the grace: who comes through the cache sees the end, then the new show."""
-    if case.is_left_out():
-        return
     server = case.server(LADDER)
     edge = nginx.in_front_of(case, server)
     playlist = f"{edge}/live/ladder/source/index.m3u8"

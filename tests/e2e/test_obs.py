@@ -5,7 +5,7 @@ from llhls import Check
 from obs import Obs
 
 
-@test(timeout=120)
+@test(timeout=120, on="both")
 def obs_goes_live(case):
     server = case.server()
     studio = Obs(case, server.rtmp, "secret-one")

@@ -17,8 +17,6 @@ LADDER = [{"name": "source", "passthrough": True},
 @test(timeout=120, alone=True)
 def three_times_what_fits_is_asked_for(case):
     """The source renditions stay whole, some rungs are encoded in time, the rest is refused."""
-    if case.is_left_out():
-        return
     names = [f"shop{i}" for i in range(6)]
     server = case.server({
         "ladder": {"full": LADDER},
@@ -95,8 +93,6 @@ def three_times_what_fits_is_asked_for(case):
 @test(timeout=60, alone=True)
 def players_leave_a_rung_that_is_refused(case):
     """hls.js plays on in the source when the rung it chose has nothing but gaps."""
-    if case.is_left_out():
-        return
     server = case.server({"transcode": {"max_load": 1}})
     publishers.ffmpeg_copy(case, case.file("product_1080p30_zerolat_4500k.flv"), server,
                            "secret-ladder")

@@ -44,6 +44,15 @@ def readable(server, channel, seconds=3.0):
     expect(not loud, "\n".join(loud))
 
 
+def as_file(case, follower):
+    """What a Follower got of its rendition: the init segment and every part behind it."""
+    path = case.folder / f"{follower.where}.mp4"
+    map_uri = follower.latest.segments[-1].map_uri
+    parts = [data for data, _ in follower.media.parts.values()]
+    path.write_bytes(follower.media.init_bytes[map_uri] + b"".join(parts))
+    return path
+
+
 def file_through(case, name, channel="ladder", renditions=3, probes=False, seconds=10.0):
     server = case.server()
     publisher = publishers.ffmpeg_copy(case, case.file(name), server, f"secret-{channel}")
@@ -55,18 +64,18 @@ def file_through(case, name, channel="ladder", renditions=3, probes=False, secon
     return server, found
 
 
-@test(timeout=90)
+@test(timeout=90, on="both")
 def talk_with_b_frames_and_every_probe(case):
     """OBS-like 1080p30 with B-frames, filler and an early key frame, through source and 360p."""
     file_through(case, "talk_1080p30_obs_bframes_4500k.flv", probes=True, seconds=14.0)
 
 
-@test(timeout=60)
+@test(timeout=60, on="both")
 def product_zero_latency(case):
     file_through(case, "product_1080p30_zerolat_4500k.flv", "one", 2)
 
 
-@test(timeout=60)
+@test(timeout=60, on="both")
 def selfie_portrait(case):
     _, found = file_through(case, "selfie_vertical_720x1280p30_phone_2500k.flv", seconds=8.0)
     sizes = {r["name"]: (r.get("width"), r.get("height")) for r in found["renditions"]}
@@ -75,7 +84,7 @@ def selfie_portrait(case):
     expect(sizes["360p"][0] == 360 and sizes["360p"][1] > 600, f"360p is {sizes['360p']}")
 
 
-@test(timeout=60)
+@test(timeout=60, on="both")
 def animation_60_fps_from_a_transport_stream(case):
     # FFmpeg's FLV muxer puts aac_adtstoasc in front by itself; named by hand it fails at the loop.
     file_through(case, "anim_product_1080p60_obs_6000k.ts", "one", 2)
@@ -160,10 +169,7 @@ def every_rendition_is_exact_to_foreign_demuxers(case):
     check = Check(server.url("ladder"), 7.0, True, False)
     check.run()
     for each in check.followers:
-        path = case.folder / f"{each.where}.mp4"
-        map_uri = each.latest.segments[-1].map_uri
-        parts = [data for data, _ in each.media.parts.values()]
-        path.write_bytes(each.media.init_bytes[map_uri] + b"".join(parts))
+        path = as_file(case, each)
         said = decode.ffmpeg_decodes_file(path)
         expect(not said, f"{each.where}: ffmpeg says {said[:500]}")
         kind = "a" if each.where == "audio" else "v"

@@ -59,7 +59,7 @@ def pull_rtp_transport_stream(case):
     plays(case, server)
 
 
-@test(timeout=90)
+@test(timeout=90, on="both")
 def pull_rtsp_over_tcp_with_b_frames(case):
     port = free_port()
     pullable.rtsp(case, case.file(TALK), port, user="viewer", password="s3cret-pw")

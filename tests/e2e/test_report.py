@@ -111,11 +111,9 @@ def a_good_source_has_an_empty_report(case):
     expect(not codes(server), f"codes are {codes(server)}")
 
 
-@test(timeout=120)
+@test(timeout=120, on="release")
 def picture_and_sound_stay_together_over_rtmp(case):
     """At first, after a reconnect, and after a takeover."""
-    if case.is_left_out():
-        return
     path, server = flash_and_beep(case), passed_on(case)
     first = publish(case, path, server, "rtmp")
     server.wait_playable("one", renditions=2)

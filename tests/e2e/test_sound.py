@@ -136,7 +136,7 @@ def clip(case, name, *options):
     return path
 
 
-@test(timeout=90)
+@test(timeout=90, on="both")
 def enhanced_rtmp_brings_rungs_and_opus(case):
     """Two video tracks and Opus: the second is a rung as it came, none is encoded."""
     source = flash_and_beep(case, 40)

@@ -12,7 +12,7 @@ def lines_with(server, text):
     return [line for line in server.log().splitlines() if text in line]
 
 
-@test(timeout=90)
+@test(timeout=90, on="both")
 def srt_from_ffmpeg_with_b_frames(case):
     server = case.server()
     # A sanitized worker is too slow for 1080 lines beside another test.
@@ -28,7 +28,7 @@ def srt_from_ffmpeg_with_b_frames(case):
            "the packets are not counted")
 
 
-@test(timeout=60)
+@test(timeout=60, on="both")
 def srt_from_a_60_fps_transport_stream(case):
     server = case.server()
     publishers.ffmpeg_srt(case, case.file("anim_product_1080p60_obs_6000k.ts"), server,
@@ -126,7 +126,7 @@ def srt_refusals(case):
     expect(server.channels()["one"]["state"] == "live", "the bystander's channel ended")
 
 
-@test(timeout=60)
+@test(timeout=60, on="both")
 def srt_and_rtmp_take_over_from_each_other(case):
     server = case.server()
     path = case.file(PRODUCT)

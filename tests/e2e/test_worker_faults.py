@@ -95,21 +95,17 @@ def hit_workers(case, fault, channels, rounds):
 
 @test(timeout=100, alone=True)
 def workers_are_killed(case):
-    if not case.is_left_out():
-        hit_workers(case, kill, *((10, 5) if case.long else (3, 1)))
+    hit_workers(case, kill, *((10, 5) if case.long else (3, 1)))
 
 
 @test(timeout=100, alone=True)
 def workers_are_stopped(case):
-    if not case.is_left_out():
-        hit_workers(case, stop, *((10, 5) if case.long else (3, 1)))
+    hit_workers(case, stop, *((10, 5) if case.long else (3, 1)))
 
 
-@test(timeout=60)
+@test(timeout=60, on="release")
 def workers_run_out_of_memory(case):
     """With less memory than they need workers end, again and again; the source does not notice."""
-    if case.is_left_out():  # A sanitized worker has no limit.
-        return
     server = case.server({**LADDER, "transcode": {"encode": "always", "worker_memory": "40MiB"},
                           "channels": {"shop": {"keys": ["key-shop"], "ladder": "small"}}})
     publishers.ffmpeg_copy(case, small_clip(case), server, "key-shop")
@@ -128,7 +124,7 @@ def workers_run_out_of_memory(case):
     expect(descriptors(server) <= before + 4, f"{descriptors(server)} descriptors, {before} before")
 
 
-@test(timeout=90)
+@test(timeout=90, on="both")
 def corrupted_bitstreams_reach_the_worker(case):
     """Pictures and sound with wrong bits: the server and what others watch are untouched."""
     server = case.server({**LADDER, "channels": {
