@@ -69,6 +69,9 @@ void check_rung(const transcode::RungTemplate& rung, const std::string& path, Mi
     if (rung.height != 0) wrong("height", "a passthrough rung is not encoded: remove it");
     if (rung.bits_per_second != 0) wrong("bitrate", "a passthrough rung is not encoded: remove it");
     if (rung.mode) wrong("encode", "a passthrough rung is not encoded: remove it");
+    if (rung.codec != Codec::kH264) wrong("codec", "a passthrough rung is not encoded: remove it");
+    if (rung.max_frame_rate != 0)
+      wrong("max_frame_rate", "a passthrough rung is not encoded: remove it");
     return;
   }
   if (rung.height == 0) wrong("height", "has no height: add one, such as height: 720");

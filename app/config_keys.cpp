@@ -13,6 +13,7 @@ constexpr std::string_view kLevels = "debug info warning error off";
 constexpr std::string_view kProfiles = "balanced realtime quality";
 constexpr std::string_view kHoldModes = "picture slate none";
 constexpr std::string_view kRungModes = "on-demand always off";
+constexpr std::string_view kRungCodecs = "h264 hevc av1";
 constexpr std::string_view kWhenDown = "allow-known deny";
 
 // What a row's lambdas need per member type: from a checked Value into the struct and back.
@@ -44,6 +45,10 @@ void store(HoldMode& member, const Value& value) {
   member = word == "slate"  ? HoldMode::kSlate
            : word == "none" ? HoldMode::kNone
                             : HoldMode::kPicture;
+}
+void store(Codec& member, const Value& value) {
+  const auto& word = std::get<std::string>(value);
+  member = word == "hevc" ? Codec::kHevc : word == "av1" ? Codec::kAv1 : Codec::kH264;
 }
 void store(transcode::RungMode& member, const Value& value) {
   const auto& word = std::get<std::string>(value);
@@ -105,6 +110,9 @@ Value load(HoldMode member) {
   return std::string(member == HoldMode::kSlate  ? "slate"
                      : member == HoldMode::kNone ? "none"
                                                  : "picture");
+}
+Value load(Codec member) {
+  return std::string(member == Codec::kHevc ? "hevc" : member == Codec::kAv1 ? "av1" : "h264");
 }
 Value load(transcode::RungMode member) {
   return std::string(member == transcode::RungMode::kOff      ? "off"
@@ -412,12 +420,20 @@ constexpr ConfigKey<transcode::RungTemplate> kRungKeys[] = {
      {ValueKind::kBitRate, {50'000, 100'000'000}},
      MEMBER(bits_per_second),
      "Of an encoded rung: needed."},
+    {"codec", choice(kRungCodecs), MEMBER(codec),
+     "What the rung is encoded to. hevc and av1 cost several times as much; players that cannot "
+     "decode them need other rungs beside."},
     {"encode", choice(kRungModes), MEMBER(mode),
      "When the rung is encoded: while somebody asks for it, always, or never. The channel's encode "
      "where it says nothing."},
     {"height", count(64, 4320), MEMBER(height),
      "Of an encoded rung: needed, even. The landscape picture's height, the shorter side of a "
-     "portrait one; a rung that would be upscaled is left out."},
+     "portrait one; a rung that would be upscaled is left out, and one of more than nine tenths of "
+     "a "
+     "source that is passed through."},
+    {"max_frame_rate", count(0, 240), MEMBER(max_frame_rate),
+     "Of an encoded rung, in pictures per second: of a faster source with a constant rate it has "
+     "every second picture, or every third, and so on up to every eighth. 0: all of them."},
     {"name",
      {ValueKind::kName},
      MEMBER(name),

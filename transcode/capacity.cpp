@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "transcode/encoder_settings.h"
+#include "transcode/frame_thinner.h"
 #include "transcode/machine_cpu.h"
 
 namespace millrace::transcode {
@@ -27,7 +28,7 @@ constexpr double kTolerance = 1.1;
 constexpr double kMachineIsFull = 0.97;
 
 // First guesses: nanoseconds of one core per pixel, x86-64 with AVX2.
-constexpr double kEncodeH264 = 6, kEncodeHevc = 20, kEncodeAv1 = 15, kDecode = 2.5;
+constexpr double kEncodeH264 = 6, kEncodeHevc = 30, kEncodeAv1 = 27, kDecode = 2.5;
 
 double pixels(int width, int height) {
   return static_cast<double>(width) * height;
@@ -50,7 +51,8 @@ Work decoding_of(const TrackInfo& source) {
 
 Work encoding_of(const Rung& rung, Profile profile, const TrackInfo& source,
                  MediaTime part_target) {
-  const auto settings = encoder_settings(profile, source.video, part_target, rung.codec);
+  const auto settings =
+      encoder_settings(profile, thinned(source.video, rung), part_target, rung.codec);
   const double guess = rung.codec == Codec::kHevc  ? kEncodeHevc
                        : rung.codec == Codec::kAv1 ? kEncodeAv1
                                                    : kEncodeH264;
@@ -59,7 +61,7 @@ Work encoding_of(const Rung& rung, Profile profile, const TrackInfo& source,
                           settings.is_zero_latency ? "" : "-lookahead", rung.width, rung.height),
       .first_guess = guess * pixels(rung.width, rung.height) / 1e9,
       .is_encoding = true,
-      .pictures_per_second = rate_of(source)};
+      .pictures_per_second = rate_of(source) / rung.every};
 }
 
 /// What a place costs, as far as it does not change.

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <cstring>
 #include <numeric>
+#include <vector>
 
 #include "transcode/encoder_codec.h"
+#include "transcode/frame_thinner.h"
 
 extern "C" {
 #include <libavcodec/avcodec.h>
@@ -62,6 +64,30 @@ void set_rates(AVCodecContext& context, const Rung& rung, Rational ticks, bool i
       static_cast<int>(std::min<std::int64_t>(context.rc_max_rate, 1'000'000'000));
 }
 
+/// What an encoder makes of a picture; empty where it fails.
+std::vector<std::uint8_t> first_packet_of(AVCodecContext& context) {
+  const std::unique_ptr<AVPacket, void (*)(AVPacket*)> packet(
+      av_packet_alloc(), [](AVPacket* one) { av_packet_free(&one); });
+  const FramePointer picture(av_frame_alloc());
+  CHECK(packet && picture);
+  picture->format = context.pix_fmt;
+  picture->width = context.width;
+  picture->height = context.height;
+  picture->pts = 0;
+  CHECK(av_frame_get_buffer(picture.get(), 0) == 0);
+  for (int plane = 0; plane < 3; ++plane)
+    std::memset(picture->data[plane], 128,
+                static_cast<std::size_t>(picture->linesize[plane]) *
+                    static_cast<std::size_t>(plane == 0 ? context.height : context.height / 2));
+  if (avcodec_send_frame(&context, picture.get()) < 0 ||
+      avcodec_send_frame(&context, nullptr) < 0 ||
+      avcodec_receive_packet(&context, packet.get()) < 0)
+    return {};
+  const auto payload =
+      sample_of(Codec::kAv1, {packet->data, static_cast<std::size_t>(packet->size)});
+  return {payload.begin(), payload.end()};
+}
+
 }  // namespace
 
 bool DecodeTimes::add_picture(const Picture& picture) {
@@ -103,49 +129,60 @@ Encoder::Encoder(const EncoderSettings& settings, const VideoParameters& source,
              frame_duration(source) + kRounding, not_before) {}
 Encoder::~Encoder() = default;
 
-Result<std::unique_ptr<Encoder>> Encoder::create(const Rung& rung, const EncoderSettings& settings,
-                                                 const VideoParameters& source,
-                                                 std::optional<MediaTime> not_before) {
+Result<Encoder::Context> Encoder::open(const Rung& rung, const EncoderSettings& settings,
+                                       const TrackInfo& track) {
   const char* const name = encoder_name(rung.codec);
   const AVCodec* codec = name ? avcodec_find_encoder_by_name(name) : nullptr;
   if (codec == nullptr)
     return unsupported(fmt::format("none for {} in libavcodec", to_string(rung.codec)));
-  std::unique_ptr<Encoder> encoder(new Encoder(settings, source, not_before));
-  encoder->context_.reset(avcodec_alloc_context3(codec));
-  encoder->packet_.reset(av_packet_alloc());
-  CHECK(encoder->context_ && encoder->packet_);
-  AVCodecContext& context = *encoder->context_;
-  const bool is_constant = source.frame_rate.numerator > 0;
-  encoder->ticks_per_second_ = is_constant ? source.frame_rate : kVariableTicks;
-  context.width = rung.width;
-  context.height = rung.height;
+  Context opened(avcodec_alloc_context3(codec));
+  CHECK(opened != nullptr);
+  AVCodecContext& context = *opened;
+  const VideoParameters& video = track.video;
+  const bool is_constant = video.frame_rate.numerator > 0;
+  context.width = video.width;
+  context.height = video.height;
   context.pix_fmt = AV_PIX_FMT_YUV420P;
   context.thread_count = 1;
   context.flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
-  set_rates(context, rung, encoder->ticks_per_second_, is_constant);
-  const Rational aspect = sample_aspect_ratio(rung, source);
-  context.sample_aspect_ratio = {static_cast<int>(aspect.numerator),
-                                 static_cast<int>(aspect.denominator)};
-  const Colour colour = colour_of_rung(source.colour);
-  context.color_primaries = static_cast<AVColorPrimaries>(colour.primaries);
-  context.color_trc = static_cast<AVColorTransferCharacteristic>(colour.transfer);
-  context.colorspace = static_cast<AVColorSpace>(colour.matrix);
-  context.color_range = colour.is_full_range ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
+  set_rates(context, rung, is_constant ? video.frame_rate : kVariableTicks, is_constant);
+  context.sample_aspect_ratio = {static_cast<int>(video.sample_aspect_ratio.numerator),
+                                 static_cast<int>(video.sample_aspect_ratio.denominator)};
+  context.color_primaries = static_cast<AVColorPrimaries>(video.colour.primaries);
+  context.color_trc = static_cast<AVColorTransferCharacteristic>(video.colour.transfer);
+  context.colorspace = static_cast<AVColorSpace>(video.colour.matrix);
+  context.color_range = video.colour.is_full_range ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
   RETURN_IF_ERROR(set_codec_options(context, rung.codec, settings, is_constant));
   if (avcodec_open2(&context, codec, nullptr) < 0)
     return unsupported(fmt::format("{} refuses the rung", name));
+  return opened;
+}
+
+Result<std::unique_ptr<Encoder>> Encoder::create(const Rung& rung, const EncoderSettings& settings,
+                                                 const VideoParameters& source,
+                                                 std::optional<MediaTime> not_before) {
+  std::unique_ptr<Encoder> encoder(new Encoder(settings, source, not_before));
+  encoder->packet_.reset(av_packet_alloc());
+  CHECK(encoder->packet_ != nullptr);
+  encoder->ticks_per_second_ = source.frame_rate.numerator > 0 ? source.frame_rate : kVariableTicks;
   TrackInfo& track = encoder->track_;
   track.codec = rung.codec;
-  ASSIGN_OR_RETURN(
-      track.codec_configuration,
-      configuration_of(rung.codec, {context.extradata, static_cast<std::size_t>(
-                                                           std::max(0, context.extradata_size))}));
   track.video = source;
   track.video.width = rung.width;
   track.video.height = rung.height;
-  track.video.sample_aspect_ratio = aspect;
-  track.video.colour = colour;
+  track.video.sample_aspect_ratio = sample_aspect_ratio(rung, source);
+  track.video.colour = colour_of_rung(source.colour);
   track.video.bit_depth = 8;
+  ASSIGN_OR_RETURN(encoder->context_, open(rung, settings, track));
+  const AVCodecContext& context = *encoder->context_;
+  std::vector<std::uint8_t> headers(context.extradata,
+                                    context.extradata + std::max(0, context.extradata_size));
+  // libaom has them in its first packet only: another one's.
+  if (headers.empty()) {
+    ASSIGN_OR_RETURN(const Context another, open(rung, settings, track));
+    headers = first_packet_of(*another);
+  }
+  ASSIGN_OR_RETURN(track.codec_configuration, configuration_of(rung.codec, headers));
   return encoder;
 }
 
@@ -210,11 +247,11 @@ Result<TrackInfo> describe_rung(const Rung& rung, Profile profile, const TrackIn
   constexpr std::int64_t kMostPixels = std::int64_t{4096} * 2304;
   if (std::int64_t{rung.width} * rung.height > kMostPixels)
     return unsupported("a rung that is too large to be described");
+  const VideoParameters video = thinned(source.video, rung);
   av_log_set_level(AV_LOG_QUIET);  // An encoder tells its settings when it is opened.
   ASSIGN_OR_RETURN(
       const auto encoder,
-      Encoder::create(rung, encoder_settings(profile, source.video, part_target, rung.codec),
-                      source.video));
+      Encoder::create(rung, encoder_settings(profile, video, part_target, rung.codec), video));
   return encoder->track();
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// One rung's encoder: x264, x265 or SVT-AV1 on one thread through libavcodec. Packets come out with
+// One rung's encoder: x264, x265 or libaom on one thread through libavcodec. Packets come out with
 // the source's exact presentation times, and decode times that follow one another without a hole.
 //
 // Thread: one at a time.
@@ -94,7 +94,11 @@ class Encoder {
     void operator()(AVCodecContext* context) const;
     void operator()(AVPacket* packet) const;
   };
-  std::unique_ptr<AVCodecContext, Free> context_;
+  using Context = std::unique_ptr<AVCodecContext, Free>;
+  static Result<Context> open(const Rung& rung, const EncoderSettings& settings,
+                              const TrackInfo& track);
+
+  Context context_;
   std::unique_ptr<AVPacket, Free> packet_;
   TrackInfo track_;
   Rational ticks_per_second_;

@@ -57,13 +57,12 @@ bool set_x265(AVCodecContext& context, const EncoderSettings& settings) {
          set_option(context, "x265-params", text);
 }
 
-bool set_svt_av1(AVCodecContext& context, const EncoderSettings& settings) {
-  // A peak rate is refused with its variable one.
-  context.rc_max_rate = 0;
-  context.rc_buffer_size = 0;
-  context.gop_size = -1;
-  return set_option(context, "preset", settings.preset) &&
-         set_option(context, "svtav1-params", "pred-struct=1:lp=1:scd=0:lookahead=0:keyint=-1");
+/// libaom: SVT-AV1 hears nothing of the key frames that FFmpeg 5.1 is asked for.
+bool set_aom(AVCodecContext& context, const EncoderSettings& settings) {
+  context.gop_size = 9999;  // More is refused.
+  return set_option(context, "usage", "realtime") &&
+         set_option(context, "cpu-used", settings.preset) &&
+         set_option(context, "lag-in-frames", "0") && set_option(context, "row-mt", "0");
 }
 
 /// Of the NAL units with 4-byte lengths, those of a type; `type_of` takes a unit's first byte.
@@ -97,7 +96,7 @@ const char* encoder_name(Codec codec) {
     case Codec::kHevc:
       return "libx265";
     case Codec::kAv1:
-      return "libsvtav1";
+      return "libaom-av1";
     default:
       return nullptr;
   }
@@ -106,7 +105,7 @@ const char* encoder_name(Codec codec) {
 Status set_codec_options(AVCodecContext& context, Codec codec, const EncoderSettings& settings,
                          bool is_constant_rate) {
   const bool is_set = codec == Codec::kHevc  ? set_x265(context, settings)
-                      : codec == Codec::kAv1 ? set_svt_av1(context, settings)
+                      : codec == Codec::kAv1 ? set_aom(context, settings)
                                              : set_x264(context, settings, is_constant_rate);
   if (!is_set) return unsupported(fmt::format("{} does not know an option", encoder_name(codec)));
   return ok();

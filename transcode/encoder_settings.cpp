@@ -12,8 +12,10 @@ MediaTime frame_duration(const VideoParameters& source) {
 
 EncoderSettings encoder_settings(Profile profile, const VideoParameters& source,
                                  MediaTime part_target, Codec codec) {
-  if (codec == Codec::kHevc) return {.preset = "ultrafast"};
-  if (codec == Codec::kAv1) return {.preset = "12"};
+  // Without a frame of delay in any profile.
+  if (codec == Codec::kHevc)
+    return {.preset = profile == Profile::kRealtime ? "ultrafast" : "superfast"};
+  if (codec == Codec::kAv1) return {.preset = profile == Profile::kRealtime ? "8" : "7"};
   constexpr EncoderSettings kBalanced{.preset = "superfast",
                                       .is_zero_latency = false,
                                       .lookahead_frames = 5,

@@ -1,5 +1,7 @@
 #include "transcode/frame_scaler.h"
 
+#include <algorithm>
+
 extern "C" {
 #include <libavutil/buffer.h>
 #include <libavutil/imgutils.h>
@@ -131,12 +133,16 @@ FrameCascade::FrameCascade(const std::vector<Rung>& rungs) {
     steps_.push_back(std::make_unique<FrameScaler>(rung.width, rung.height));
 }
 
-std::vector<FramePointer> FrameCascade::scale(const AVFrame& source) {
-  std::vector<FramePointer> pictures;
+std::vector<FramePointer> FrameCascade::scale(const AVFrame& source,
+                                              const std::vector<bool>& wanted) {
+  std::vector<FramePointer> pictures(steps_.size());
+  // A smaller rung comes from a larger one, wanted or not.
+  const auto last = std::find(wanted.rbegin(), wanted.rend(), true);
+  const auto needed = static_cast<std::size_t>(wanted.rend() - last);
   const AVFrame* input = &source;
-  for (auto& step : steps_) {
-    pictures.push_back(input ? step->scale(*input) : nullptr);
-    input = pictures.back().get();
+  for (std::size_t i = 0; i < needed && input; ++i) {
+    pictures[i] = steps_[i]->scale(*input);
+    input = pictures[i].get();
   }
   return pictures;
 }

@@ -50,8 +50,9 @@ class FrameCascade {
   /// Largest first.
   explicit FrameCascade(const std::vector<Rung>& rungs);
 
-  /// One picture for each rung, in their order; empty ones where the source cannot be converted.
-  std::vector<FramePointer> scale(const AVFrame& source);
+  /// A picture for each rung that is `wanted`, in their order, and perhaps for others; empty where
+  /// the source cannot be converted.
+  std::vector<FramePointer> scale(const AVFrame& source, const std::vector<bool>& wanted);
 
  private:
   std::vector<std::unique_ptr<FrameScaler>> steps_;

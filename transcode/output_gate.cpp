@@ -12,6 +12,17 @@ constexpr int kMaxMissingPictures = 4;
 // A variable rate's pictures may come earlier than foretold: decode times do not follow.
 constexpr MediaTime kTolerance = std::chrono::milliseconds(100);
 
+Result<TrackInfo> parse_configuration(const TrackInfo& track) {
+  switch (track.codec) {
+    case Codec::kHevc:
+      return parse_hevc_configuration(track.codec_configuration);
+    case Codec::kAv1:
+      return parse_av1_configuration(track.codec_configuration);
+    default:
+      return parse_avc_configuration(track.codec_configuration);
+  }
+}
+
 }  // namespace
 
 void OutputGate::begin_worker() {
@@ -20,13 +31,13 @@ void OutputGate::begin_worker() {
 }
 
 Status OutputGate::set_track(TrackInfo track) {
-  if (track.codec != Codec::kH264 || track.video.width != rung_.width ||
+  if (track.codec != rung_.codec || track.video.width != rung_.width ||
       track.video.height != rung_.height)
     return Error{ErrorCode::kInvalidData,
                  fmt::format("rung {} is announced as {} {}x{}", rung_.name, to_string(track.codec),
                              track.video.width, track.video.height)};
   // The worker's word for the parameters is not enough: viewers get this record.
-  const auto parsed = parse_avc_configuration(track.codec_configuration);
+  const auto parsed = parse_configuration(track);
   if (!parsed.has_value()) return parsed.error();
   if (delivered_track_ && *delivered_track_ == track)
     track_ = delivered_track_;

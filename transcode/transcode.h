@@ -25,6 +25,9 @@ namespace millrace::transcode {
 /// Bytes of memory that a worker may have where nothing else is said.
 inline constexpr std::size_t kWorkerMemory = std::size_t{2} * 1024 * 1024 * 1024;
 
+/// A rung has every eighth picture of its source at least.
+inline constexpr int kMaxThinning = 8;
+
 /// When a rung is encoded.
 enum class RungMode { kOnDemand, kAlways, kOff };
 
@@ -34,6 +37,8 @@ struct RungTemplate {
   bool passthrough = false;
   int height = 0;  ///< Of the landscape picture: the shorter side of a portrait one.
   std::int64_t bits_per_second = 0;
+  Codec codec = Codec::kH264;                   ///< Or kHevc, kAv1.
+  int max_frame_rate = 0;                       ///< Pictures per second; 0: as many as the source.
   std::optional<RungMode> mode = std::nullopt;  ///< Absent: the channel's.
 };
 
@@ -48,13 +53,14 @@ struct Rung {
   int height = 0;
   std::int64_t bits_per_second = 0;
   Codec codec = Codec::kH264;  ///< Or kHevc, kAv1.
+  int every = 1;               ///< Every n-th picture of the source.
   bool is_on_demand = false;   ///< Of the channel's concern, not of a worker's.
   friend bool operator==(const Rung&, const Rung&) = default;
 };
 
-/// The encoded rungs of a template for this source, largest first: never upscaled, none of the
-/// source's own size where the source is passed through, none that is off. `mode`: of those that
-/// say none.
+/// The encoded rungs of a template for this source, largest first: never upscaled, none of nearly
+/// the source's own size where the source is passed through, none that is off. `mode`: of those
+/// that say none.
 std::vector<Rung> plan_ladder(const std::vector<RungTemplate>& ladder, const TrackInfo& source,
                               RungMode mode = RungMode::kAlways);
 

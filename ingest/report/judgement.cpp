@@ -184,7 +184,8 @@ class Judge {
     if (!video_) return;
     if (video_->video.is_interlaced)
       tell("interlaced", Severity::kWarning, 0,
-           "The picture is coded as interlaced: viewers see combs where something moves.",
+           "The picture is coded as interlaced: viewers of the source see combs where something "
+           "moves.",
            "Send progressive pictures: deinterlace at the capture device or in the encoder.");
     const auto record = video_->codec_configuration.span();
     // AVCDecoderConfigurationRecord, ISO/IEC 14496-15 5.3.3.1.2: version, then the profile.

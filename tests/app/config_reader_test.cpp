@@ -34,9 +34,9 @@ TEST_CASE("an unknown key is named with its line and its neighbours", "[config]"
   CHECK(mistakes_in("channels:\n  shop: {key: [k]}\n") ==
         "c:2: channels.shop.key: unknown key; known here: encode, end_on_unpublish, grace, hold, "
         "keys, ladder, limits, priority, slate, sources, srt_key_length, srt_passphrase, takeover");
-  CHECK(
-      mistakes_in("ladder:\n  x:\n  - {name: a, with: 3}\n") ==
-      "c:3: ladder.x[0].with: unknown key; known here: bitrate, encode, height, name, passthrough");
+  CHECK(mistakes_in("ladder:\n  x:\n  - {name: a, with: 3}\n") ==
+        "c:3: ladder.x[0].with: unknown key; known here: bitrate, codec, encode, height, "
+        "max_frame_rate, name, passthrough");
 }
 
 TEST_CASE("limits are a mapping of their own, of all and of a channel", "[config]") {

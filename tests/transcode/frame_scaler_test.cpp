@@ -186,12 +186,12 @@ TEST_CASE("what cannot be converted makes no picture, and what comes behind it d
   unknown->height = 180;
   FrameCascade cascade({{"large", 160, 90, 0}, {"small", 80, 44, 0}});
   for (int i = 0; i < 2; ++i) {
-    const auto none = cascade.scale(*unknown);
+    const auto none = cascade.scale(*unknown, {true, true});
     REQUIRE(none.size() == 2);
     CHECK_FALSE(none[0]);
     CHECK_FALSE(none[1]);
   }
-  const auto some = cascade.scale(*test::make_picture(320, 180, 0));
+  const auto some = cascade.scale(*test::make_picture(320, 180, 0), {true, true});
   CHECK(some[0]);
   CHECK(some[1]);
 }
@@ -199,11 +199,19 @@ TEST_CASE("what cannot be converted makes no picture, and what comes behind it d
 TEST_CASE("each rung of a cascade is scaled from the next larger one", "[frame_scaler]") {
   const auto source = test::make_picture(320, 180, 3);
   FrameCascade cascade({{"same", 320, 180, 0}, {"large", 214, 120, 0}, {"small", 108, 60, 0}});
-  const auto pictures = cascade.scale(*source);
+  const auto pictures = cascade.scale(*source, {true, true, true});
   REQUIRE(pictures.size() == 3);
   CHECK(pictures[0]->data[0] == source->data[0]);
   FrameScaler large(214, 120), small(108, 60);
   CHECK(is_same(*pictures[1], *large.scale(*source)));
   CHECK(is_same(*pictures[2], *small.scale(*pictures[1])));
   CHECK_FALSE(is_same(*pictures[2], *small.scale(*source)));
+
+  // A rung's pictures are the same whichever others are wanted.
+  const auto last = cascade.scale(*source, {false, false, true});
+  CHECK(is_same(*last[2], *pictures[2]));
+  const auto first = cascade.scale(*source, {true, false, false});
+  CHECK(first[0]);
+  CHECK_FALSE(first[1]);
+  CHECK_FALSE(first[2]);
 }

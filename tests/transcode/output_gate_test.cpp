@@ -97,6 +97,21 @@ TEST_CASE("parameters that are not the rung's are refused", "[gate]") {
   CHECK_FALSE(worker.gate.set_track(track).has_value());
 }
 
+TEST_CASE("a rung's parameters are those of its codec", "[gate]") {
+  const Codec codec = GENERATE(Codec::kH264, Codec::kHevc, Codec::kAv1);
+  const transcode::Rung rung{
+      .name = "rung", .width = 160, .height = 90, .bits_per_second = 100'000, .codec = codec};
+  const TrackInfo source = *test::make_clip({.width = 320, .height = 180, .frames = 1})[0].track;
+  const auto track = transcode::describe_rung(rung, transcode::Profile::kRealtime, source, 200ms);
+  REQUIRE(track.has_value());
+  CHECK(OutputGate(rung).set_track(track.value()).has_value());
+  for (const Codec other : {Codec::kH264, Codec::kHevc, Codec::kAv1}) {
+    transcode::Rung another = rung;
+    another.codec = other;
+    CHECK(OutputGate(another).set_track(track.value()).has_value() == (other == codec));
+  }
+}
+
 TEST_CASE("a packet before its track is an error", "[gate]") {
   OutputGate gate{{"small", 160, 90, 100'000}};
   CHECK_FALSE(gate.pass(EncodedPacket{}).has_value());

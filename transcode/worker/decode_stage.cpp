@@ -28,7 +28,9 @@ DecodeStage::DecodeStage(const Configuration& configuration, PacketQueue& packet
       packets_taken_(packets_taken),
       cascade_(configuration.rungs),
       is_behind_(configuration.catch_up_until > MediaTime::min()),
-      reported_at_(steady_clock::now()) {}
+      reported_at_(steady_clock::now()) {
+  for (const auto& rung : configuration.rungs) thinners_.emplace_back(rung.every);
+}
 
 Status DecodeStage::run() {
   for (;;) {
@@ -43,6 +45,8 @@ Status DecodeStage::run() {
   if (decoder_) decoder_->drain([&frames](Frame frame) { frames.push_back(std::move(frame)); });
   statistics_.frames_decoded += frames.size();
   scale(std::move(frames));
+  for (std::size_t i = 0; i < rungs_.size(); ++i)
+    thinners_[i].drain([&](Frame frame) { hand_on(i, std::move(frame)); });
   if (configuration_.still.pictures > 0) RETURN_IF_ERROR(repeat_still());
   send_statistics();
   return ok();
@@ -76,22 +80,32 @@ Status DecodeStage::open(const EncodedPacket& packet) {
 
 void DecodeStage::scale(std::vector<Frame> frames) {
   for (Frame& frame : frames) {
+    const auto began = steady_clock::now();
+    frame.planes = deinterlacer_.process(std::move(frame.planes));
     if (configuration_.still.pictures > 0) {
       newest_ = std::move(frame);
       continue;
     }
-    const auto began = steady_clock::now();
-    auto pictures = cascade_.scale(*frame.planes);
+    std::vector<bool> wanted;
+    for (const auto& thinner : thinners_) wanted.push_back(thinner.stays(frame.picture));
+    auto pictures = cascade_.scale(*frame.planes, wanted);
     statistics_.decode_busy += steady_clock::now() - began;
-    const auto deadline = frame.picture.received_at + kPatience;
     // What comes while old pictures are caught up with waits behind them, and is not late; the
     // server bounds how far a worker may be behind.
-    if (frame.picture.pts > configuration_.catch_up_until && began < deadline) is_behind_ = false;
+    if (frame.picture.pts > configuration_.catch_up_until &&
+        began < frame.picture.received_at + kPatience)
+      is_behind_ = false;
     for (std::size_t i = 0; i < rungs_.size(); ++i)
-      if (pictures[i])
-        rungs_[i]->queue().push(Frame{frame.picture, std::move(pictures[i]), frame.source},
-                                is_behind_ ? steady_clock::time_point::max() : deadline);
+      thinners_[i].push(Frame{frame.picture, std::move(pictures[i]), frame.source},
+                        [&](Frame complete) { hand_on(i, std::move(complete)); });
   }
+}
+
+void DecodeStage::hand_on(std::size_t rung, Frame frame) {
+  if (!frame.planes) return;  // Nobody can convert the source's format.
+  const auto deadline =
+      is_behind_ ? steady_clock::time_point::max() : frame.picture.received_at + kPatience;
+  rungs_[rung]->queue().push(std::move(frame), deadline);
 }
 
 Status DecodeStage::repeat_still() {
@@ -103,8 +117,8 @@ Status DecodeStage::repeat_still() {
                                            largest.height, track_->video.colour));
   }
   if (!picture) return Error{ErrorCode::kInvalidData, "no picture could be decoded"};
-  const auto scaled = cascade_.scale(*picture);
   const std::size_t rungs = rungs_.size();
+  const auto scaled = cascade_.scale(*picture, std::vector<bool>(rungs, true));
   for (std::size_t i = 0; i < rungs * configuration_.still.pictures; ++i) {
     const auto number = static_cast<std::int64_t>(i / rungs);
     if (!scaled[i % rungs]) return Error{ErrorCode::kUnsupported, "a picture of unknown format"};

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "transcode/decoder.h"
+#include "transcode/deinterlacer.h"
 #include "transcode/frame_scaler.h"
+#include "transcode/frame_thinner.h"
 #include "transcode/worker/packet_queue.h"
 #include "transcode/worker/rung_stage.h"
 
@@ -29,6 +31,7 @@ class DecodeStage {
   Status decode(const EncodedPacket& packet);
   Status open(const EncodedPacket& packet);
   void scale(std::vector<Frame> frames);
+  void hand_on(std::size_t rung, Frame frame);
   Status repeat_still();
   void send_statistics();
 
@@ -37,7 +40,9 @@ class DecodeStage {
   const std::vector<std::unique_ptr<RungStage>>& rungs_;
   MessageWriter& writer_;
   std::atomic<std::uint32_t>& packets_taken_;
+  Deinterlacer deinterlacer_;
   FrameCascade cascade_;
+  std::vector<FrameThinner> thinners_;  ///< One for each rung.
   std::unique_ptr<Decoder> decoder_;
   std::shared_ptr<const TrackInfo> track_;
   bool is_behind_;               ///< It catches up, and has not come to what is new.

@@ -158,7 +158,7 @@ VideoParameters get_video(Reader& reader, bool& is_good) {
 
 bool is_sane(const Rung& rung) {
   return rung.width >= 2 && rung.height >= 2 && rung.width % 2 == 0 && rung.height % 2 == 0 &&
-         rung.bits_per_second >= 1000 && rung.bits_per_second <= 1'000'000'000;
+         rung.bits_per_second >= 1000 && rung.bits_per_second <= 1'000'000'000 && rung.every >= 1;
 }
 
 }  // namespace
@@ -183,7 +183,8 @@ Bytes write_configuration(const Configuration& configuration) {
         .put(rung.width)
         .put(rung.height)
         .put(rung.bits_per_second)
-        .put(static_cast<std::uint8_t>(rung.codec));
+        .put(static_cast<std::uint8_t>(rung.codec))
+        .put(static_cast<std::uint8_t>(rung.every));
     writer.put_time(configuration.starts[i].after)
         .put(static_cast<std::uint8_t>(configuration.starts[i].at_opener));
   }
@@ -214,6 +215,7 @@ Result<Configuration> read_configuration(const Bytes& body) {
     rung.height = reader.get_int(2, 16384);
     rung.bits_per_second = reader.get<std::int64_t>();
     rung.codec = static_cast<Codec>(reader.get_byte(static_cast<int>(Codec::kAv1)));
+    rung.every = reader.get_byte(kMaxThinning);
     is_good = is_good && is_sane(rung);
     configuration.rungs.push_back(std::move(rung));
     RungStart start;

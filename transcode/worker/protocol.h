@@ -17,7 +17,7 @@
 namespace millrace::transcode::worker {
 
 /// Both sides are of one build or the connection ends.
-inline constexpr std::uint16_t kProtocolVersion = 5;
+inline constexpr std::uint16_t kProtocolVersion = 6;
 /// A body that announces more ends the connection. A picture of the largest H.264 level at 1 bit
 /// per pixel is 4.5 MB.
 inline constexpr std::size_t kMaxBodyBytes = 8 * 1024 * 1024;

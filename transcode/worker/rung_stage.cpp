@@ -1,5 +1,6 @@
 #include "transcode/worker/rung_stage.h"
 
+#include "transcode/frame_thinner.h"
 #include "transcode/worker/cpu_time.h"
 
 namespace millrace::transcode::worker {
@@ -57,7 +58,7 @@ Status RungStage::encode(const Frame& frame) {
 
 Status RungStage::open(const Frame& frame) {
   if (encoder_) RETURN_IF_ERROR(encoder_->drain([this](const auto& output) { write(output); }));
-  const VideoParameters& source = frame.source->video;
+  const VideoParameters source = thinned(frame.source->video, rung_);
   EncoderSettings settings = encoder_settings(profile_, source, part_target_, rung_.codec);
   settings.is_still = is_still_;
   ASSIGN_OR_RETURN(encoder_, Encoder::create(rung_, settings, source, newest_end_));

@@ -20,7 +20,7 @@ Bytes body_of(const Bytes& frame) {
 Configuration configuration() {
   return {.profile = Profile::kRealtime,
           .part_target = 200ms,
-          .rungs = {{"720p", 1280, 720, 2'800'000}, {"360p", 640, 360, 700'000}},
+          .rungs = {{"720p", 1280, 720, 2'800'000}, {"360p", 640, 360, 700'000, Codec::kHevc, 2}},
           .starts = {{.after = 5s, .at_opener = false}, {}},
           .catch_up_until = 7s};
 }

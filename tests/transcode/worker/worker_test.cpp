@@ -87,6 +87,33 @@ TEST_CASE("what was sent before the end of the stream is encoded to the end", "[
   CHECK(read_statistics(statistics.back()).value().packets_taken == 30);
 }
 
+TEST_CASE("a rung of fewer pictures begins its segments with the same ones", "[worker]") {
+  const int gop = GENERATE(10, 5);
+  const auto clip =
+      test::make_clip({.width = 160, .height = 90, .frames = 30, .gop = gop, .b_frames = 1});
+  Configuration wanted = configuration();
+  wanted.rungs[1].every = 2;
+  Process worker;
+  worker.wire.send(write_configuration(wanted));
+  worker.wire.send(write_track(0, *clip[0].track));
+  for (const auto& packet : clip) worker.send(packet);
+  const auto messages = worker.end();
+  CHECK(worker.exit_code == 0);
+  const auto all = test::packets_of(messages, 0), half = test::packets_of(messages, 1);
+  REQUIRE(all.size() == 30);
+  REQUIRE(half.size() == (gop == 10 ? 15 : 18));
+  const auto openers = [](const auto& packets) {
+    std::vector<std::pair<SegmentNumber, MediaTime>> found;
+    for (const auto& message : packets)
+      if (message.packet.opens_segment)
+        found.emplace_back(*message.packet.opens_segment, message.packet.pts);
+    return found;
+  };
+  CHECK(openers(all) == openers(half));
+  for (std::size_t i = 1; i < half.size(); ++i)
+    CHECK(half[i].packet.dts == half[i - 1].packet.dts + half[i - 1].packet.duration);
+}
+
 TEST_CASE("a track holds for the packets behind it", "[worker]") {
   auto clip = small_clip();
   const auto more = test::make_clip({.width = 90,
