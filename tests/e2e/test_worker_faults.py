@@ -126,7 +126,7 @@ def workers_run_out_of_memory(case):
 
 @test(timeout=90, on="both")
 def corrupted_bitstreams_reach_the_worker(case):
-    """Pictures and sound with wrong bits: the server and what others watch are untouched."""
+    """H.264, HEVC and AAC with wrong bits: the server and what others watch are untouched."""
     server = case.server({**LADDER, "channels": {
         "good": {"keys": ["key-good"], "ladder": "small"},
         "bad": {"keys": ["key-bad"], "ladder": "small"}}})
@@ -134,8 +134,9 @@ def corrupted_bitstreams_reach_the_worker(case):
     publishers.ffmpeg_copy(case, clip, server, "key-good")
     server.wait_playable("good", renditions=3)
     good = Viewer(server, "good", "source")
-    for seed in range(50 if case.long else 5):
-        publish_corrupted(server, clip, seed)
+    streams = (list(rtmp.flv_tags(clip)), list(rtmp.enhanced_tags(hevc_clip(case).read_bytes())))
+    for seed in range(100 if case.long else 8):
+        publish_corrupted(server, streams[seed % 2], seed)
         expect(server.alive(), f"the server ended with seed {seed}: {server.log()[-800:]}")
     good.stop()
     errors = server.metric("millrace_transcode_worker_restarts_total", channel="bad")
@@ -147,21 +148,39 @@ def corrupted_bitstreams_reach_the_worker(case):
            "the other channel's worker ended")
 
 
-def publish_corrupted(server, clip, seed):
+def hevc_clip(case):
+    path = case.folder / "hevc.mp4"
+    made = case.run("ffmpeg", [
+        "ffmpeg", "-nostdin", "-y", "-loglevel", "error", "-f", "lavfi", "-i",
+        "testsrc2=size=640x360:rate=30", "-t", "4", "-c:v", "libx265", "-preset", "ultrafast",
+        "-x265-params", "log-level=none:keyint=30:scenecut=0:bframes=2", "-b:v", "600k", "-tag:v",
+        "hvc1", "-movflags", "+frag_keyframe+empty_moov+default_base_moof", path])
+    expect(made.wait(40) == 0, made.text())
+    return path
+
+
+def media_begins(kind, body):
+    """Where the bits of a picture or of sound begin in a tag, or None: it is no media."""
+    if kind == 8:
+        return 2 if len(body) > 2 and body[1] == 1 else None
+    if body[0] & 0x80:  # Enhanced: coded frames behind a FourCC, with a composition time or not.
+        return {1: 8, 3: 5}.get(body[0] & 0x0F)
+    return 5 if len(body) > 5 and body[1] == 1 else None
+
+
+def publish_corrupted(server, tags, seed):
     """Three seconds at twice their pace, in which some pictures have wrong bytes."""
     chance = random.Random(seed)
     sender = rtmp.Publisher(server.rtmp_port, "key-bad")
     expect(sender.publish(), f"refused: {sender.answers!r}")
 
     def corrupt():
-        for kind, stamp, body in rtmp.flv_tags(clip):
-            header = 5 if kind == 9 else 2
-            is_picture = kind == 9 and len(body) > 5 and body[1] == 1
-            is_sound = kind == 8 and len(body) > 2 and body[1] == 1
-            if (is_picture or is_sound) and stamp > 300 and chance.random() < 0.3:
+        for kind, stamp, body in tags:
+            begin = media_begins(kind, body) if kind in (8, 9) else None
+            if begin and stamp > 300 and chance.random() < 0.3:
                 changed = bytearray(body)
                 for _ in range(chance.randint(1, 20)):
-                    changed[chance.randrange(header, len(changed))] = chance.randrange(256)
+                    changed[chance.randrange(begin, len(changed))] = chance.randrange(256)
                 body = bytes(changed)
             yield kind, stamp // 2, body
 

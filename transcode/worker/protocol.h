@@ -16,7 +16,8 @@
 
 namespace millrace::transcode::worker {
 
-/// Both sides are of one build or the connection ends.
+/// Both sides are of one version or the connection ends. Raised with every change of the bytes:
+/// protocol_test holds them to what is in tests/fuzz/corpus/worker_protocol.
 inline constexpr std::uint16_t kProtocolVersion = 6;
 /// A body that announces more ends the connection. A picture of the largest H.264 level at 1 bit
 /// per pixel is 4.5 MB.

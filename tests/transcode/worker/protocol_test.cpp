@@ -1,6 +1,9 @@
 #include "transcode/worker/protocol.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
 
 #include <catch2/catch.hpp>  // Last: its CHECK replaces base/check.h's.
 
@@ -167,6 +170,30 @@ TEST_CASE("a body that is cut anywhere is invalid, not read past its end", "[pro
   const Bytes body = body_of(whole_packet());
   for (std::size_t size = 0; size <= body.size() - packet().payload.size(); ++size)
     CHECK_FALSE(read_packet(body.slice(0, size)).has_value());
+}
+
+TEST_CASE("the bytes of a version stay as they are", "[protocol]") {
+  TrackInfo track;
+  track.codec = Codec::kHevc;
+  track.codec_configuration = Bytes::copy_of("hvcC");
+  track.video.width = 640;
+  track.video.height = 360;
+  track.video.frame_rate = {30, 1};
+  Configuration still = configuration();
+  still.still = {.pictures = 60, .picture_duration = 40ms, .slate = "away.png"};
+  std::string bytes;
+  for (const Bytes& message :
+       {write_configuration(configuration()), write_configuration(still), write_ready(),
+        write_track(1, track), whole_packet(),
+        write_statistics({.packets_taken = 1, .frames_decoded = 2, .rungs = {{3, 4, 5, 6ms, 7ms}}}),
+        write_failure("no decoder")})
+    bytes += message.text();
+  const std::string path = MILLRACE_ROOT "/tests/fuzz/corpus/worker_protocol/every_message";
+  if (std::getenv("MILLRACE_NEW_PROTOCOL") != nullptr) std::ofstream(path) << bytes;
+  std::ifstream file(path, std::ios::binary);
+  const std::string known(std::istreambuf_iterator<char>(file), {});
+  INFO("Changed on purpose? Raise kProtocolVersion, and run this with MILLRACE_NEW_PROTOCOL=1.");
+  CHECK((bytes == known));
 }
 
 TEST_CASE("another version, sizes and times out of range are refused", "[protocol]") {

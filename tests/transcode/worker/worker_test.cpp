@@ -146,6 +146,9 @@ TEST_CASE("a message that breaks the rules ends the worker, which says why", "[w
   const Bytes track = write_track(0, *clip[0].track);
   CHECK(last_words({track}) == "worker protocol: no configuration");
   CHECK(last_words({frame(1, "nonsense")}) == "worker protocol: not a millrace");
+  std::string newer(configured.text());
+  newer[9] = 99;  // Behind the frame's header and the magic number.
+  CHECK(last_words({Bytes::copy_of(newer)}) == "worker protocol: version 99");
   CHECK(last_words({configured, configured}) ==
         "worker protocol: a message that is not for a worker");
   CHECK(last_words({configured, write_ready()}) ==
