@@ -27,7 +27,6 @@ DecodeStage::DecodeStage(const Configuration& configuration, PacketQueue& packet
       writer_(writer),
       packets_taken_(packets_taken),
       cascade_(configuration.rungs),
-      is_behind_(configuration.catch_up_until > MediaTime::min()),
       reported_at_(steady_clock::now()) {
   for (const auto& rung : configuration.rungs) thinners_.emplace_back(rung.every);
 }
@@ -90,8 +89,8 @@ void DecodeStage::scale(std::vector<Frame> frames) {
     for (const auto& thinner : thinners_) wanted.push_back(thinner.stays(frame.picture));
     auto pictures = cascade_.scale(*frame.planes, wanted);
     statistics_.decode_busy += steady_clock::now() - began;
-    // What comes while old pictures are caught up with waits behind them, and is not late; the
-    // server bounds how far a worker may be behind.
+    // What comes while a worker starts, or catches up with old pictures, waits behind them and is
+    // not late; the server bounds how far a worker may be behind.
     if (frame.picture.pts > configuration_.catch_up_until &&
         began < frame.picture.received_at + kPatience)
       is_behind_ = false;

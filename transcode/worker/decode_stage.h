@@ -45,7 +45,7 @@ class DecodeStage {
   std::vector<FrameThinner> thinners_;  ///< One for each rung.
   std::unique_ptr<Decoder> decoder_;
   std::shared_ptr<const TrackInfo> track_;
-  bool is_behind_;               ///< It catches up, and has not come to what is new.
+  bool is_behind_ = true;        ///< It has not come to what is new yet.
   std::optional<Frame> newest_;  ///< Where a still picture is made: the last one presented.
   Statistics statistics_;
   std::uint64_t earlier_decode_errors_ = 0;  ///< Of decoders before this one.

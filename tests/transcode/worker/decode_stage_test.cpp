@@ -158,15 +158,23 @@ TEST_CASE("undecodable packets are counted over all sources", "[decode_stage]") 
   CHECK(statistics.frames_decoded == 17);
 }
 
-TEST_CASE("a late picture does not wait for its encoder, one to catch up with does",
+TEST_CASE("a late picture does not wait for its encoder, but at the start and to catch up",
           "[decode_stage]") {
-  const auto clip = small_clip(12);  // Received long ago.
+  auto clip = small_clip(12);  // Received long ago, but for the first one: it has caught up.
+  clip[0].received_at = std::chrono::steady_clock::now() + 1s;
   Show late;
   late.configuration.catch_up_until = MediaTime::min();
   late.readers = Show::Readers::kAfterwards;
   REQUIRE(late.run(clip).has_value());
   CHECK(late.outputs[0].size() == FrameQueue::kMaxFrames);
   CHECK(late.dropped == 12 - FrameQueue::kMaxFrames);
+
+  clip[0].received_at = {};
+  Show starting;
+  starting.configuration.catch_up_until = MediaTime::min();
+  REQUIRE(starting.run(clip).has_value());
+  CHECK(starting.outputs[0].size() == 12);
+  CHECK(starting.dropped == 0);
 
   Show catching_up;
   catching_up.configuration.catch_up_until = clip.back().pts;
