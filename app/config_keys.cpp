@@ -346,8 +346,7 @@ constexpr ConfigKey<Config> kConfigKeys[] = {
      "served."},
     {"transcode.encode", choice(kRungModes), MEMBER(transcode.encode),
      "When rungs are encoded that do not say it themselves: while somebody asks for them, always, "
-     "or "
-     "never (they are not listed)."},
+     "or never (they are not listed)."},
     {"transcode.hold", choice(kHoldModes), MEMBER(transcode.hold),
      "What viewers see, with silence, while a source is away: its last picture, a picture of yours "
      "(transcode.slate), or nothing new. Only while somebody watches."},
@@ -429,8 +428,7 @@ constexpr ConfigKey<transcode::RungTemplate> kRungKeys[] = {
     {"height", count(64, 4320), MEMBER(height),
      "Of an encoded rung: needed, even. The landscape picture's height, the shorter side of a "
      "portrait one; a rung that would be upscaled is left out, and one of more than nine tenths of "
-     "a "
-     "source that is passed through."},
+     "a source that is passed through."},
     {"max_frame_rate", count(0, 240), MEMBER(max_frame_rate),
      "Of an encoded rung, in pictures per second: of a faster source with a constant rate it has "
      "every second picture, or every third, and so on up to every eighth. 0: all of them."},

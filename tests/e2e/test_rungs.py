@@ -25,7 +25,7 @@ EXPECTED = {"source": ("h264", 60, "avc1."), "360p": ("h264", 30, "avc1."),
             "270p": ("hevc", 30, "hvc1."), "180p": ("av1", 15, "av01.")}
 
 
-@test(timeout=90, on="release")
+@test(timeout=90, alone=True)
 def rungs_have_their_own_codec_and_frame_rate(case):
     """Of a source with 60 pictures per second; numbers, boundaries and dates are the source's."""
     server = case.server(OTHERS)
