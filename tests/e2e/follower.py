@@ -150,7 +150,9 @@ class Follower:
                     self.media_queue.put(("part", part, segment, now))
             if segment.uri and segment.msn not in self.segment_listed:
                 self.segment_listed[segment.msn] = now if old else self._ended(segment, new, now)
-                if old is not None and not segment.gap:
+                if segment.gap:
+                    self.media_queue.put(("gap", segment.msn))
+                elif old is not None:
                     self.media_queue.put(("segment", segment, new.independent_segments, now))
         if old is not None:
             self._note_removed(old, new, now)
@@ -229,6 +231,8 @@ class Follower:
             try:
                 if item[0] == "part":
                     self._take_part(client, *item[1:])
+                elif item[0] == "gap":
+                    self.media.skip_segment(item[1])
                 elif item[0] == "removed":
                     self._take_removed(client, *item[1:])
                 else:

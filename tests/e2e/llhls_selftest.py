@@ -4,12 +4,14 @@ import concurrent.futures
 import sys
 import threading
 import time
+import types
 
 import fmp4
 import follower
 import llhls
 import mock_origin
 import probes
+import rules_media
 import rules_playlist
 from playlist import parse_media, parse_multivariant
 from report import Report
@@ -245,6 +247,29 @@ def test_boxes(failures):
         failures.expect(fmp4.parse_media(broken, init.tracks)[1], f"broken box {broken[:12]!r}")
 
 
+def test_gaps(failures):
+    """A hole of a part, between two segments, is one unless the playlist says so."""
+    def part(number, index):
+        return types.SimpleNamespace(uri=f"p{number}-{index}", msn=number, index=index,
+                                     duration="0.2", independent=True)
+
+    def has_hole(between):
+        report = Report()
+        media = rules_media.RenditionMedia("x", report)
+        media.add_init("init", mock_origin.init_segment(25, True))
+        segment = types.SimpleNamespace(map_uri="init", discontinuity=False)
+        for number, time in ((10, 0), (11, 10)):
+            key = (1, 0x02000000, b"\0\0\0\1\x65")
+            media.add_part(part(number, 0), segment, mock_origin.chunk(number, time, [key] * 5))
+            between(media)
+        return "SEG-03" in report.rules()
+
+    failures.expect(has_hole(lambda media: None), "a hole that nobody speaks of")
+    failures.expect(not has_hole(lambda media: media.skip_part(part(10, 1))), "a part with GAP=YES")
+    failures.expect(not has_hole(lambda media: media.skip_segment(10)), "a segment with EXT-X-GAP")
+    failures.expect(has_hole(lambda media: media.skip_segment(9)), "an earlier one's EXT-X-GAP")
+
+
 def served(rule, fault, probe):
     origin, report = mock_origin.Origin([fault]), Report()
     try:
@@ -295,7 +320,7 @@ def test_heartbeat(failures):
 
 def main():
     failures = Failures()
-    for test in (test_texts, test_deltas, test_boxes, test_heartbeat, test_live):
+    for test in (test_texts, test_deltas, test_boxes, test_gaps, test_heartbeat, test_live):
         test(failures)
     for text in failures.texts:
         print(text)

@@ -93,6 +93,11 @@ class RenditionMedia:
         self.missing += float(part.duration)
         self.newest = (part.msn, part.index)
 
+    def skip_segment(self, number):
+        """`number` is listed with EXT-X-GAP: what comes behind it follows nothing."""
+        if self.newest and self.newest[0] <= number:
+            self.end = None
+
     def add_part(self, part, segment, data):
         """`part` as listed, of `segment`; call in order."""
         init = self.inits.get(segment.map_uri)
