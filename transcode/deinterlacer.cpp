@@ -203,10 +203,9 @@ void Deinterlacer::Free::operator()(AVBufferPool* pool) const {
 
 FramePointer Deinterlacer::process(FramePointer picture) {
   FramePointer before = std::exchange(before_, nullptr);
-  if (!is_planar_8_bit(*picture)) return picture;
+  if (picture->interlaced_frame == 0 || !is_planar_8_bit(*picture)) return picture;
   before_.reset(av_frame_clone(picture.get()));
   CHECK(before_ != nullptr);
-  if (picture->interlaced_frame == 0) return picture;
   if (before && !is_alike(*before, *picture)) before.reset();
   FramePointer output = allocate(*picture);
   const auto* const format = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(picture->format));

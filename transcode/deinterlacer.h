@@ -31,7 +31,7 @@ class Deinterlacer {
     void operator()(AVBufferPool* pool) const;
   };
   const bool by_avx2_;
-  FramePointer before_;  ///< The picture before this one.
+  FramePointer before_;  ///< The picture before this one, if it was interlaced.
   std::unique_ptr<AVBufferPool, Free> pool_;
   int pool_size_ = 0;
 };

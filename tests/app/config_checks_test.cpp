@@ -50,6 +50,10 @@ TEST_CASE("rungs are complete, named once and either passed through or encoded",
         std::string::npos);
   CHECK(mistakes_in("ladder: {x: [{name: a, passthrough: true, height: 720}]}") ==
         "c:1: ladder.x[0].height: a passthrough rung is not encoded: remove it");
+  CHECK(mistakes_in("ladder: {x: [{name: a, passthrough: true, codec: av1}]}") ==
+        "c:1: ladder.x[0].codec: a passthrough rung is not encoded: remove it");
+  CHECK(mistakes_in("ladder: {x: [{name: a, passthrough: true, max_frame_rate: 30}]}") ==
+        "c:1: ladder.x[0].max_frame_rate: a passthrough rung is not encoded: remove it");
   CHECK(mistakes_in("ladder:\n  x:\n  - {name: a, passthrough: true}\n  - {name: a, height: 480, "
                     "bitrate: 1M}") == "c:4: ladder.x[1].name: 'a' is there twice: rename one");
   CHECK(mistakes_in("ladder:\n  x: [{name: a, passthrough: true}, {name: b, passthrough: true}]") ==

@@ -25,7 +25,8 @@ def wait_playing(browser, timeout):
 
 def fatal_or_decode(state):
     """Errors that a viewer would see: fatal ones, and everything about decoding or appending. Not
-    that hls.js goes from its zero to where its first fragment begins: nothing is shown before."""
+    that hls.js goes from its zero to where its first fragment begins: a clock that still says
+    exactly zero has shown nothing."""
     return [e for e in state["errors"] if e["fatal"] or e["type"] == "mediaError" and
             e["details"] not in ("bufferStalledError", "bufferNudgeOnStall") and
             not (e["details"] == "bufferSeekOverHole" and "seeking from 0 to" in (e.get("reason") or ""))]
