@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "base/check.h"
 
@@ -55,6 +56,14 @@ class Bytes {
   /// Bytes that live as long as the program (embedded files). No padding is promised.
   static Bytes of_static(std::span<const std::uint8_t> view) {
     Bytes bytes;
+    bytes.view_ = view;
+    return bytes;
+  }
+
+  /// Bytes of something else, which is let go of with the last of them. No padding is promised.
+  static Bytes kept_by(std::shared_ptr<const void> owner, std::span<const std::uint8_t> view) {
+    Bytes bytes;
+    bytes.storage_ = std::shared_ptr<const std::uint8_t[]>(std::move(owner), view.data());
     bytes.view_ = view;
     return bytes;
   }

@@ -19,6 +19,7 @@
 #include "base/metrics.h"
 #include "base/result.h"
 #include "media/encoded_packet.h"
+#include "media/passthrough_limits.h"
 #include "media/sink.h"
 #include "net/event_loop.h"
 #include "net/tls_context.h"
@@ -329,13 +330,21 @@ struct Finding {
   std::chrono::steady_clock::time_point since;
 };
 
+/// How the codes of findings begin that say why a source does not keep its channel's limits of a
+/// passthrough rung: "unqualified_codec", and so on.
+inline constexpr std::string_view kUnqualified = "unqualified_";
+
+/// Why a source of these parameters does not keep `limits`, with a tenth of tolerance for rates;
+/// what they do not say is judged by a StreamReport, which measures. `since` is left alone.
+std::vector<Finding> check_passthrough(const PassthroughLimits& limits, const TrackInfo& video);
+
 /// What a channel's publisher sends, judged: its figures as metrics, its faults in plain words. On
 /// the channel's loop, but for findings().
 class StreamReport {
  public:
   virtual ~StreamReport() = default;
-  /// A publisher has come; what was known of the one before is forgotten.
-  virtual void begin(std::string protocol) = 0;
+  /// A publisher has come, who is to keep `limits`; what was known of the one before is forgotten.
+  virtual void begin(std::string protocol, const PassthroughLimits& limits) = 0;
   virtual void announce(const Announcement& announcement) = 0;
   /// Before the timeline has it. Of the main tracks; allocates nothing but where one is new.
   virtual void add(const SourcePacket& packet) = 0;

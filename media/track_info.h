@@ -10,7 +10,7 @@
 namespace millrace {
 
 enum class MediaKind { kVideo, kAudio };
-/// What comes in; of sound only AAC goes out (design.md §3).
+/// What comes in; of sound AAC and Opus go out (design.md §3).
 enum class Codec { kH264, kHevc, kAv1, kAac, kOpus, kMp2, kMp3, kAc3 };
 
 constexpr const char* to_string(Codec codec) {

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
+
+#include "ingest/report/passthrough.h"
 
 namespace millrace::ingest {
 namespace {
@@ -54,6 +57,7 @@ class Judge {
     on_pictures();
     on_codec();
     on_network();
+    on_passthrough();
     std::stable_sort(findings_.begin(), findings_.end(),
                      [](const auto& a, const auto& b) { return a.severity > b.severity; });
     return std::move(findings_);
@@ -187,13 +191,12 @@ class Judge {
            "The picture is coded as interlaced: viewers of the source see combs where something "
            "moves.",
            "Send progressive pictures: deinterlace at the capture device or in the encoder.");
-    const auto record = video_->codec_configuration.span();
-    // AVCDecoderConfigurationRecord, ISO/IEC 14496-15 5.3.3.1.2: version, then the profile.
-    const int profile = video_->codec == Codec::kH264 && record.size() > 1 ? record[1] : 0;
-    if (profile == 110 || profile == 122 || profile == 244)  // High 10, 4:2:2, 4:4:4.
-      tell("profile", Severity::kProblem, profile,
-           fmt::format("This profile of H.264 ({}) does not play in browsers.", profile),
-           "Send 8 bits and 4:2:0: profile High or Main (OBS: Settings, Advanced, NV12).");
+    if (const auto profile = unplayable_profile(*video_))
+      tell("profile", Severity::kProblem, *profile,
+           fmt::format("This profile of {} ({}) does not play in browsers.",
+                       to_string(video_->codec), *profile),
+           "Send 4:2:0, of H.264 with 8 bits: profile High or Main (OBS: Settings, Advanced, "
+           "NV12).");
     if (video_->codec == Codec::kHevc)
       tell("codec", Severity::kNote, 0, "HEVC does not play in every browser.",
            "Send H.264, or serve encoded rungs.");
@@ -221,6 +224,13 @@ class Judge {
            fmt::format("{:.0f} packets did not come in time: pictures are damaged.",
                        circumstances_.dropped_packets),
            "Set a higher SRT latency, or a lower bit rate.");
+  }
+
+  void on_passthrough() {
+    if (!video_) return;
+    auto unqualified = judge_passthrough(circumstances_.limits, *video_, figures_,
+                                         circumstances_.is_above_bit_rate);
+    std::move(unqualified.begin(), unqualified.end(), std::back_inserter(findings_));
   }
 
   const Figures& figures_;

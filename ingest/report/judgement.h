@@ -18,6 +18,8 @@ struct Circumstances {
   std::chrono::nanoseconds latency{};     ///< SRT, as negotiated.
   double dropped_packets = 0;             ///< SRT: that did not come in time, since it connected.
   std::int64_t unaligned_rungs = 0;       ///< Segments that a ready-made rung could not open.
+  PassthroughLimits limits = {};          ///< That the channel asks for.
+  bool is_above_bit_rate = false;         ///< Of the limits, by the last seconds.
 };
 
 /// `video` and `audio` may be null. Worst first; `since` is left alone.

@@ -48,11 +48,14 @@ ChannelReport::ChannelReport(std::string channel, Metrics& metrics, const Clock&
                              {{"channel", channel_}})),
       findings_(std::make_shared<const std::vector<Finding>>()) {}
 
-void ChannelReport::begin(std::string protocol) {
+void ChannelReport::begin(std::string protocol, const PassthroughLimits& limits) {
   has_publisher_ = true;
   protocol_ = std::move(protocol);
   announced_frame_rate_ = 0;
   figures_ = SourceFigures();
+  limits_ = limits;
+  picture_bits_.reset();
+  if (limits_.bits_per_second > 0) picture_bits_.emplace();
   unaligned_rungs_ = 0;
   began_ = judged_ = clock_.steady_now();
   dropped_before_ = protocol_ == "srt" ? srt_dropped(metrics_, channel_) : 0;
@@ -61,6 +64,14 @@ void ChannelReport::begin(std::string protocol) {
 
 void ChannelReport::announce(const Announcement& announcement) {
   announced_frame_rate_ = announcement.frame_rate;
+}
+
+void ChannelReport::add(const SourcePacket& packet) {
+  if (packet.track->index != 0) return;
+  figures_.add(packet);
+  if (picture_bits_ && packet.track->kind == MediaKind::kVideo)
+    picture_bits_->add(packet.dts, packet.received_at.time_since_epoch(),
+                       static_cast<std::int64_t>(packet.payload.size()) * 8);
 }
 
 void ChannelReport::tick() {
@@ -92,7 +103,11 @@ Circumstances ChannelReport::circumstances(TimePoint now) const {
                        .round_trip = {},
                        .latency = {},
                        .dropped_packets = 0,
-                       .unaligned_rungs = unaligned_rungs_};
+                       .unaligned_rungs = unaligned_rungs_,
+                       .limits = limits_};
+  result.is_above_bit_rate =
+      picture_bits_ && picture_bits_->exceeds(static_cast<double>(limits_.bits_per_second) *
+                                              LimitedFeed::kBitRateTolerance);
   if (protocol_ != "srt") return result;
   result.round_trip = from_seconds(srt_gauge(metrics_, channel_, "millrace_srt_round_trip_seconds",
                                              "Round trip to the publisher, smoothed."));

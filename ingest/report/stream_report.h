@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "ingest/auth/limited_feed.h"
 #include "ingest/ingest.h"
 #include "ingest/report/judgement.h"
 #include "ingest/report/source_figures.h"
@@ -17,11 +18,9 @@ class ChannelReport final : public StreamReport {
  public:
   ChannelReport(std::string channel, Metrics& metrics, const Clock& clock);
 
-  void begin(std::string protocol) override;
+  void begin(std::string protocol, const PassthroughLimits& limits) override;
   void announce(const Announcement& announcement) override;
-  void add(const SourcePacket& packet) override {
-    if (packet.track->index == 0) figures_.add(packet);
-  }
+  void add(const SourcePacket& packet) override;
   void add_unaligned_rung() override { ++unaligned_rungs_; }
   void tick() override;
   void end() override;
@@ -51,6 +50,8 @@ class ChannelReport final : public StreamReport {
   TimePoint began_;
   TimePoint judged_;
   SourceFigures figures_;
+  PassthroughLimits limits_;
+  std::optional<Pace> picture_bits_;  ///< Where they have a limit.
   std::int64_t unaligned_rungs_ = 0;  ///< Segments of the publisher's.
 
   mutable Mutex mutex_;

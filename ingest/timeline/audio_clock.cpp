@@ -48,10 +48,8 @@ void put_empty_channel_stream(BitWriter& bits) {
   bits.put(0, 3);  // pulse, TNS and gain control data: none
 }
 
-}  // namespace
-
+// ISO/IEC 14496-3 4.4.2.1.
 Bytes silent_aac_frame(int channels) {
-  if (channels < 1 || channels > 2) return {};
   BitWriter bits;
   bits.put(channels == 1 ? 0 : 1, 3);  // ID_SCE or ID_CPE
   bits.put(0, 4);                      // element_instance_tag
@@ -61,9 +59,24 @@ Bytes silent_aac_frame(int channels) {
   return Bytes::copy_of(bits.bytes());
 }
 
+// RFC 6716 3.1, 4.3: 20 ms of CELT over the full band whose silence flag is set.
+Bytes silent_opus_frame(int channels) {
+  constexpr int kStereo = 4;
+  const int contents = 31 << 3 | (channels == 2 ? kStereo : 0);
+  return Bytes::copy_of(std::vector<std::uint8_t>{static_cast<std::uint8_t>(contents), 0xFF, 0xFE});
+}
+
+}  // namespace
+
+Bytes silent_frame(const TrackInfo& track) {
+  const int channels = track.audio.channels;
+  if (channels < 1 || channels > 2) return {};
+  return track.codec == Codec::kOpus ? silent_opus_frame(channels) : silent_aac_frame(channels);
+}
+
 AudioClock::AudioClock(const TrackInfo& track)
     : rate_{track.audio.sample_rate, track.audio.samples_per_frame},
-      silence_(silent_aac_frame(track.audio.channels)) {}
+      silence_(silent_frame(track)) {}
 
 void AudioClock::place(EncodedPacket packet, std::vector<EncodedPacket>& placed) {
   if (!grid_) grid_ = FrameGrid(packet.pts, rate_);

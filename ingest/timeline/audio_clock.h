@@ -10,8 +10,8 @@
 
 namespace millrace::ingest {
 
-/// One frame of AAC-LC silence for one or two channels (ISO/IEC 14496-3 4.4.2.1); empty for more.
-Bytes silent_aac_frame(int channels);
+/// A frame of the track's silence, AAC-LC or Opus, for one or two channels; empty for more.
+Bytes silent_frame(const TrackInfo& track);
 
 class AudioClock {
  public:

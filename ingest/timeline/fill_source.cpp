@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "ingest/timeline/audio_clock.h"
+#include "media/opus.h"
 
 namespace millrace::ingest {
 namespace {
@@ -16,19 +17,24 @@ Rational rate_of(const TrackInfo& video) {
   return video.video.frame_rate.numerator > 0 ? video.video.frame_rate : kVariableRate;
 }
 
-}  // namespace
-
-std::shared_ptr<const TrackInfo> silent_track(const std::shared_ptr<const TrackInfo>& track) {
-  if (!track || !silent_aac_frame(track->audio.channels).empty()) return track;
+TrackInfo stereo_aac_track() {
   // AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1): AAC-LC, 48 kHz, two channels.
   constexpr std::uint8_t kStereo[] = {0x11, 0x90};
   TrackInfo stereo;
   stereo.kind = MediaKind::kAudio;
-  stereo.index = track->index;
-  stereo.language = track->language;
   stereo.codec = Codec::kAac;
   stereo.codec_configuration = Bytes::copy_of(kStereo);
   stereo.audio = {.sample_rate = 48'000, .channels = 2, .samples_per_frame = 1024};
+  return stereo;
+}
+
+}  // namespace
+
+std::shared_ptr<const TrackInfo> silent_track(const std::shared_ptr<const TrackInfo>& track) {
+  if (!track || !silent_frame(*track).empty()) return track;
+  TrackInfo stereo = track->codec == Codec::kOpus ? opus_track(2, 0).value() : stereo_aac_track();
+  stereo.index = track->index;
+  stereo.language = track->language;
   return std::make_shared<const TrackInfo>(std::move(stereo));
 }
 
@@ -42,7 +48,7 @@ FillSource::FillSource(FillVideo video, MediaTime video_start, const std::vector
   }
   for (const auto& [track, start] : audio) {
     const Rational rate{track->audio.sample_rate, track->audio.samples_per_frame};
-    lines_.push_back({track, {silent_aac_frame(track->audio.channels)}, FrameGrid(start, rate)});
+    lines_.push_back({track, {silent_frame(*track)}, FrameGrid(start, rate)});
   }
 }
 

@@ -13,7 +13,7 @@
 namespace millrace::ingest {
 
 /// The track of the silence that stands in for a track's sound: the same one where a frame of its
-/// silence is known, so that no parameters change; else stereo AAC-LC.
+/// silence is known, so that no parameters change; else stereo of AAC-LC or Opus, as it is.
 std::shared_ptr<const TrackInfo> silent_track(const std::shared_ptr<const TrackInfo>& track);
 
 class FillSource {

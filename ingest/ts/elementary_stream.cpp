@@ -4,7 +4,7 @@
 #include <tuple>
 #include <utility>
 
-#include "ingest/ts/annex_b.h"
+#include "media/annex_b.h"
 #include "media/bit_reader.h"
 #include "media/codec_configuration.h"
 #include "media/opus.h"

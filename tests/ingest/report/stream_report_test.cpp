@@ -54,7 +54,7 @@ struct Source {
   std::shared_ptr<const TrackInfo> audio = make_audio();
   int sent = 0;
 
-  explicit Source(const std::string& protocol = "rtmp") { report.begin(protocol); }
+  explicit Source(const std::string& protocol = "rtmp") { report.begin(protocol, {}); }
 
   void push(const std::shared_ptr<const TrackInfo>& track, MediaTime dts, MediaTime offset,
             bool is_key_frame, std::size_t bytes = 4'000) {
@@ -344,10 +344,76 @@ TEST_CASE("SRT: a latency below four round trips and dropped packets are told", 
   REQUIRE(source.find("lost_packets"));
   CHECK(source.find("lost_packets")->value == 7);
 
-  source.report.begin("rtmp");  // Another publisher is not told of them.
+  source.report.begin("rtmp", {});  // Another publisher is not told of them.
   source.send(3s);
   CHECK_FALSE(source.find("srt_latency"));
   CHECK_FALSE(source.find("lost_packets"));
+}
+
+TEST_CASE("a source that keeps its channel's limits of passing on is told nothing", "[report]") {
+  Source source;
+  source.report.begin("rtmp", {.codecs = {Codec::kHevc, Codec::kH264},
+                               .bits_per_second = 700'000,  // 816 kb/s are within the tolerance.
+                               .key_frame_interval = 1900ms,
+                               .frame_rate = 24,
+                               .height = 720,
+                               .may_have_b_frames = false,
+                               .may_be_interlaced = false,
+                               .may_be_unplayable = false});
+  source.send(40s);
+  CHECK(source.codes() == Codes{});
+}
+
+TEST_CASE("each limit of passing on that a source does not keep is told", "[report]") {
+  Source source;
+  TrackInfo track = *source.video;
+  track.codec_configuration = Bytes::copy_of(std::string_view("\x01\x7a\x00\x1f", 4));
+  track.video.is_interlaced = true;
+  source.video = std::make_shared<const TrackInfo>(track);
+  source.has_b_frames = true;
+  source.report.begin("rtmp", {.codecs = {Codec::kHevc},
+                               .bits_per_second = 600'000,
+                               .key_frame_interval = 1s,
+                               .frame_rate = 22,
+                               .height = 360,
+                               .may_have_b_frames = false,
+                               .may_be_interlaced = false,
+                               .may_be_unplayable = false});
+  source.send(8s);
+  for (const auto* reason :
+       {"codec", "profile", "interlaced", "height", "frame_rate", "gop", "bitrate", "b_frames"}) {
+    CAPTURE(reason);
+    CHECK(source.find(std::string(kUnqualified) + reason));
+  }
+  CHECK(source.find("unqualified_gop")->text ==
+        "A key frame comes every 2.0 s: at least one in 1.0 s is to.");
+  CHECK(source.find("unqualified_codec")->remedy == "Send hevc.");
+  source.report.begin("rtmp", {});
+  source.send(8s);
+  CHECK_FALSE(source.find("unqualified_codec"));
+}
+
+TEST_CASE("what the parameters say of passing on needs no measuring", "[report]") {
+  TrackInfo track = *make_video();
+  track.video.frame_rate = {60'000, 1001};
+  CHECK(check_passthrough({.codecs = {Codec::kH264}, .frame_rate = 60, .height = 720}, track)
+            .empty());
+  const auto found = check_passthrough({.frame_rate = 30}, track);
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].code == "unqualified_frame_rate");
+  const auto is_playable = [](Codec codec, std::string_view record) {
+    TrackInfo other = *make_video();
+    other.codec = codec;
+    other.codec_configuration = Bytes::copy_of(record);
+    return check_passthrough({.may_be_unplayable = false}, other).empty();
+  };
+  CHECK(is_playable(Codec::kH264, "\x01\x42"));
+  CHECK_FALSE(is_playable(Codec::kH264, "\x01\x6e"));  // High 10.
+  CHECK(is_playable(Codec::kHevc, "\x01\x22"));        // Main 10, in the high tier.
+  CHECK_FALSE(is_playable(Codec::kHevc, "\x01\x04"));  // Range extensions.
+  CHECK(is_playable(Codec::kAv1, "\x81\x08"));
+  CHECK_FALSE(is_playable(Codec::kAv1, "\x81\x28"));  // High: 4:4:4.
+  CHECK(is_playable(Codec::kAv1, ""));
 }
 
 TEST_CASE("what was told of a publisher goes with it", "[report]") {

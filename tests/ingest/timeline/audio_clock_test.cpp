@@ -1,11 +1,13 @@
 #include "ingest/timeline/audio_clock.h"
 
-#include <catch2/catch.hpp>
+#include "media/opus.h"
+
+#include <catch2/catch.hpp>  // Last: its CHECK replaces base/check.h's.
 
 using namespace std::chrono_literals;
 using namespace millrace;
 using millrace::ingest::AudioClock;
-using millrace::ingest::silent_aac_frame;
+using millrace::ingest::silent_frame;
 
 namespace {
 
@@ -42,7 +44,7 @@ TEST_CASE("a hole is filled with as many silent frames as are missing", "[clock]
   place(clock, 0ms);
   const auto placed = place(clock, 107ms);  // Five frames later.
   REQUIRE(placed.size() == 5);
-  for (std::size_t i = 0; i < 4; ++i) CHECK(placed[i].payload == silent_aac_frame(2));
+  for (std::size_t i = 0; i < 4; ++i) CHECK(placed[i].payload == silent_frame(aac()));
   CHECK(placed[4].payload.text() == "sound");
   CHECK_FALSE(placed[4].follows_gap);
   CHECK(clock.filled_frames() == 4);
@@ -96,7 +98,18 @@ TEST_CASE("sound that was heard already is dropped", "[clock]") {
 
 TEST_CASE("silence is a complete AAC frame for one and two channels", "[clock]") {
   // ID_SCE or ID_CPE first, ID_END in the last bits; no decoder state in between.
-  CHECK(silent_aac_frame(1)[0] >> 5 == 0);
-  CHECK(silent_aac_frame(2)[0] >> 5 == 1);
-  CHECK(silent_aac_frame(6).empty());
+  CHECK(silent_frame(aac(1))[0] >> 5 == 0);
+  CHECK(silent_frame(aac(2))[0] >> 5 == 1);
+  CHECK(silent_frame(aac(6)).empty());
+}
+
+TEST_CASE("silence is a packet of Opus as long as the others, for one and two channels",
+          "[clock]") {
+  for (const int channels : {1, 2}) {
+    const TrackInfo track = opus_track(channels, 0).value();
+    const Bytes silence = silent_frame(track);
+    CHECK(opus_samples(silence.span()) == track.audio.samples_per_frame);
+    CHECK((silence[0] & 4) == (channels == 2 ? 4 : 0));
+  }
+  CHECK(silent_frame(opus_track(6, 0).value()).empty());
 }

@@ -1,5 +1,7 @@
 #include "ingest/timeline/fill_source.h"
 
+#include "media/opus.h"
+
 #include <catch2/catch.hpp>  // Last: its CHECK replaces base/check.h's.
 
 using namespace std::chrono_literals;
@@ -85,6 +87,10 @@ TEST_CASE("silence keeps a track's parameters where it can, and is stereo where 
   CHECK(silent->audio.channels == 2);
   CHECK(silent->audio.sample_rate == 48'000);
   CHECK_FALSE(silent->codec_configuration.empty());
+  const auto opus = silent_track(std::make_shared<const TrackInfo>(opus_track(6, 0).value()));
+  REQUIRE(opus);
+  CHECK(opus->codec == Codec::kOpus);
+  CHECK(opus->audio.channels == 2);
 }
 
 TEST_CASE("a source of variable rate is filled at thirty pictures a second", "[fill_source]") {

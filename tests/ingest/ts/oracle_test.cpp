@@ -13,7 +13,7 @@ extern "C" {
 #include <iterator>
 #include <map>
 
-#include "ingest/ts/annex_b.h"
+#include "media/annex_b.h"
 
 using namespace millrace;
 using namespace millrace::ingest;

@@ -1,9 +1,8 @@
-#include "ingest/ts/annex_b.h"
+#include "media/annex_b.h"
 
 #include <catch2/catch.hpp>
 
 using namespace millrace;
-using namespace millrace::ingest;
 
 namespace {
 
@@ -16,7 +15,7 @@ ByteVector payload_of(const AnnexBPicture& picture) {
 
 }  // namespace
 
-TEST_CASE("a picture's start codes become lengths, of three bytes and of four", "[ts]") {
+TEST_CASE("a picture's start codes become lengths, of three bytes and of four", "[annex_b]") {
   const ByteVector bytes{0, 0, 0, 1, 0x65, 1, 2, 0, 0, 1, 0x65, 3, 0, 0, 0, 0, 1, 0x06, 4};
   const auto picture = parse_annex_b(Codec::kH264, bytes);
   CHECK(payload_of(picture) ==
@@ -24,7 +23,8 @@ TEST_CASE("a picture's start codes become lengths, of three bytes and of four", 
   CHECK(picture.is_random_access);
 }
 
-TEST_CASE("parameter sets stand beside the picture, delimiters and filler are left out", "[ts]") {
+TEST_CASE("parameter sets stand beside the picture, delimiters and filler are left out",
+          "[annex_b]") {
   const ByteVector bytes{0,    0,    1, 0x09, 0xF0, 0,    0, 1, 0x67, 0x42, 0,    0,    1,
                          0x68, 0xCE, 0, 0,    1,    0x41, 7, 0, 0,    1,    0x0C, 0xFF, 0x80};
   const auto picture = parse_annex_b(Codec::kH264, bytes);
@@ -36,7 +36,7 @@ TEST_CASE("parameter sets stand beside the picture, delimiters and filler are le
 }
 
 TEST_CASE("of HEVC the IRAP pictures are for random access, and there are three kinds of sets",
-          "[ts]") {
+          "[annex_b]") {
   const auto unit = [](int type) {
     return ByteVector{0, 0, 1, static_cast<std::uint8_t>(type << 1), 1, 9};
   };
@@ -51,7 +51,7 @@ TEST_CASE("of HEVC the IRAP pictures are for random access, and there are three 
     CHECK(parse_annex_b(Codec::kHevc, unit(type)).payload.empty());
 }
 
-TEST_CASE("bytes without a start code are no picture", "[ts]") {
+TEST_CASE("bytes without a start code are no picture", "[annex_b]") {
   CHECK(parse_annex_b(Codec::kH264, ByteVector{}).payload.empty());
   CHECK(parse_annex_b(Codec::kH264, ByteVector{0, 0}).payload.empty());
   CHECK(parse_annex_b(Codec::kH264, ByteVector{1, 2, 3, 4, 5}).payload.empty());

@@ -1,10 +1,10 @@
-#include "ingest/ts/annex_b.h"
+#include "media/annex_b.h"
 
 #include <cstring>
 
 #include "base/check.h"
 
-namespace millrace::ingest {
+namespace millrace {
 namespace {
 
 using Span = std::span<const std::uint8_t>;
@@ -120,4 +120,4 @@ AnnexBPicture parse_annex_b(Codec codec, Span bytes) {
   return picture;
 }
 
-}  // namespace millrace::ingest
+}  // namespace millrace

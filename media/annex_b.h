@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "media/track_info.h"
 
-namespace millrace::ingest {
+namespace millrace {
 
 struct AnnexBPicture {
   /// NAL units with 4-byte lengths. Without delimiters and filler, which nobody downstream wants,
@@ -24,4 +24,4 @@ struct AnnexBPicture {
 /// `codec`: kH264 or kHevc. One copy of the picture, two walks over it.
 AnnexBPicture parse_annex_b(Codec codec, std::span<const std::uint8_t> bytes);
 
-}  // namespace millrace::ingest
+}  // namespace millrace
