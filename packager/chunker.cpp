@@ -80,8 +80,9 @@ bool Chunker::is_known(const std::shared_ptr<const TrackInfo>& track) {
 
 Status Chunker::begin_segment(const EncodedPacket& packet) {
   const bool is_new = !is_known(packet.track);
-  if (is_new && init_ && segment_ && !packet.starts_discontinuity)
-    return invalid("new parameters without a discontinuity");
+  // Behind a gap an encoder elsewhere has taken over, on the same timeline.
+  if (is_new && init_ && segment_ && !packet.starts_discontinuity && !packet.follows_gap)
+    return invalid("new parameters without a discontinuity or a gap");
   if (is_new) begin_init(packet);
   if (is_new || packet.starts_discontinuity) {
     if (is_new || packet.is_key_frame) composition_delay_ = packet.pts - packet.dts;

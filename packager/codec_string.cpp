@@ -84,6 +84,7 @@ std::string codec_string(const TrackInfo& track) {
     case Codec::kAac:
       return aac_string(config);
     case Codec::kOpus:
+      return "opus";
     case Codec::kMp2:
     case Codec::kMp3:
     case Codec::kAc3:

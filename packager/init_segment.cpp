@@ -129,7 +129,8 @@ void write_elementary_stream(BoxWriter& out, std::span<const std::uint8_t> speci
 }
 
 void write_audio_entry(BoxWriter& out, const TrackInfo& track) {
-  out.box("mp4a", [&] {
+  const bool is_opus = track.codec == Codec::kOpus;
+  out.box(is_opus ? "Opus" : "mp4a", [&] {
     out.zeros(6);
     out.u16(1);  // data_reference_index
     out.zeros(8);
@@ -140,8 +141,11 @@ void write_audio_entry(BoxWriter& out, const TrackInfo& track) {
     out.u32(track.audio.sample_rate > 0xffff
                 ? 0
                 : static_cast<std::uint32_t>(track.audio.sample_rate) << 16);
-    out.full_box("esds", 0, 0,
-                 [&] { write_elementary_stream(out, track.codec_configuration.span()); });
+    if (is_opus)
+      out.box("dOps", [&] { out.bytes(track.codec_configuration.span()); });
+    else
+      out.full_box("esds", 0, 0,
+                   [&] { write_elementary_stream(out, track.codec_configuration.span()); });
   });
 }
 

@@ -176,6 +176,29 @@ TEST_CASE("new parameters come with a discontinuity and another header, equal on
   CHECK(chunks.items.back().starts_discontinuity);
 }
 
+TEST_CASE("behind a gap new parameters come with another header, on the same timeline",
+          "[packager]") {
+  RecordingSink<CmafChunk> chunks;
+  const auto packager = make(chunks);
+  PacketSource source{.track = test::h264_track({30, 1})};
+  REQUIRE(source.push_frames(45, *packager).has_value());
+  while (source.frame % source.key_frame_every != 0) source.next();
+  TrackInfo other = *source.track;
+  other.video.sample_aspect_ratio = {4, 3};
+  source.track = std::make_shared<const TrackInfo>(other);
+  EncodedPacket packet = source.next();
+  REQUIRE(packet.opens_segment.has_value());
+  packet.follows_gap = true;
+  const MediaTime dts = packet.dts;
+  REQUIRE(packager->push(packet).has_value());
+  REQUIRE(source.push_frames(5, *packager).has_value());
+  REQUIRE(packager->finish().has_value());
+  const auto& last = chunks.items.back();
+  CHECK(last.init != chunks.items.front().init);
+  CHECK_FALSE(last.starts_discontinuity);
+  CHECK(std::chrono::abs(last.start - dts) < 12us);
+}
+
 TEST_CASE("after a gap the next chunk has its true time", "[packager]") {
   RecordingSink<CmafChunk> chunks;
   const auto packager = make(chunks);

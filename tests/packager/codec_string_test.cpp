@@ -40,6 +40,10 @@ TEST_CASE("AV1 is named by profile, level, tier and depth", "[codec]") {
   CHECK(codec_string(hdr) == "av01.0.13M.10.0.112.09.16.09.0");
 }
 
+TEST_CASE("Opus is named as browsers know it", "[codec]") {
+  CHECK(codec_string(with(Codec::kOpus, {0, 2, 0, 0})) == "opus");
+}
+
 TEST_CASE("AAC is named by its object type", "[codec]") {
   CHECK(codec_string(with(Codec::kAac, {0x11, 0x90})) == "mp4a.40.2");
   CHECK(codec_string(with(Codec::kAac, {0x2b, 0x11, 0x88, 0x00})) == "mp4a.40.5");

@@ -1,9 +1,10 @@
 #include "packager/fmp4_writer.h"
 
-#include <catch2/catch.hpp>
-
+#include "media/opus.h"
 #include "tests/packager/box_text.h"
 #include "tests/support/video_source.h"
+
+#include <catch2/catch.hpp>  // Last: its CHECK replaces base/check.h's.
 
 using namespace std::chrono_literals;
 using namespace millrace;
@@ -111,6 +112,18 @@ TEST_CASE("a header holds one track and no samples", "[fmp4]") {
   CHECK(box_text(audio.span()).find("smhd") != std::string::npos);
   CHECK(audio.text().find("mp4a") != std::string_view::npos);
   CHECK(audio.text().find("iso6cmfc") != std::string_view::npos);
+}
+
+TEST_CASE("Opus has an entry of its own with its parameters in it", "[fmp4]") {
+  const TrackInfo track = opus_track(2, 312).value();
+  const Bytes init = write_init_segment(track);
+  const std::string text(init.text());
+  CHECK(text.find("mp4a") == std::string::npos);
+  const auto entry = text.find("Opus");
+  REQUIRE(entry != std::string::npos);
+  const std::string parameters = "dOps" + std::string(track.codec_configuration.text());
+  CHECK(text.find(parameters) == entry + 4 + 28 + 4);  // Behind AudioSampleEntry and a size.
+  CHECK(timescale_of(track) == 48'000);
 }
 
 TEST_CASE("the timescale holds every frame's time exactly", "[fmp4]") {
