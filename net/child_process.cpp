@@ -47,10 +47,12 @@ Result<pid_t> start(const std::string& path, const std::vector<std::string>& arg
                     int socket) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  // dup2 clears close-on-exec; everything else of ours has it set.
   posix_spawn_file_actions_adddup2(&actions, socket, kChildDescriptor);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  // Nothing else of ours, whether or not it is close-on-exec, which libraries' sockets are not all:
+  // a connection would stay open, and a port taken, for as long as the child lives.
+  posix_spawn_file_actions_addclosefrom_np(&actions, kChildDescriptor + 1);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t none, defaults;
@@ -206,8 +208,8 @@ class SpawnedProcess final : public ChildProcess {
 }  // namespace
 
 Result<std::unique_ptr<ChildProcess>> spawn(const std::string& path,
-                                            std::vector<std::string> arguments, EventLoop& loop,
-                                            ChildProcessEvents events) {
+                                            const std::vector<std::string>& arguments,
+                                            EventLoop& loop, ChildProcessEvents events) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     return system_error("no socket pair", errno);

@@ -38,7 +38,7 @@ class ChildProcess {
 /// Starts `path` with `arguments`, the socket as descriptor 3 and nothing else of ours inherited
 /// but stderr. The child is killed when this process dies (PR_SET_PDEATHSIG or a closed socket).
 Result<std::unique_ptr<ChildProcess>> spawn(const std::string& path,
-                                            std::vector<std::string> arguments, EventLoop& loop,
-                                            ChildProcessEvents events);
+                                            const std::vector<std::string>& arguments,
+                                            EventLoop& loop, ChildProcessEvents events);
 
 }  // namespace millrace::net

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <string_view>
 #include <thread>
 
 #include "base/mutex.h"
@@ -41,6 +42,42 @@ void start_libcurl() {
   static_cast<void>(once);
 }
 
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const auto first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+/// A line as libcurl hands them out, the status line of each reply before its fields.
+void add_header_line(std::string_view line, HttpClientReply& reply) {
+  if (line.starts_with("HTTP/")) reply.headers.clear();  // One before was a "100 Continue".
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos) return;
+  std::string name(trimmed(line.substr(0, colon)));
+  std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  reply.headers.emplace_back(std::move(name), trimmed(line.substr(colon + 1)));
+}
+
+int version_of(CURL* easy) {
+  long version = CURL_HTTP_VERSION_NONE;
+  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+  switch (version) {
+    case CURL_HTTP_VERSION_1_0:
+      return 10;
+    case CURL_HTTP_VERSION_1_1:
+      return 11;
+    case CURL_HTTP_VERSION_2_0:
+      return 20;
+    case CURL_HTTP_VERSION_3:
+      return 30;
+    default:
+      return 0;
+  }
+}
+
 class CurlClient final : public HttpClient {
  public:
   CurlClient(HttpClientOptions options, Metrics& metrics);
@@ -61,7 +98,7 @@ class CurlClient final : public HttpClient {
     Job job;
     std::unique_ptr<CURL, FreeEasy> easy;
     std::unique_ptr<curl_slist, FreeList> headers;
-    std::string body;
+    HttpClientReply reply;
     std::size_t header_bytes = 0;
     bool is_too_large = false;
   };
@@ -221,19 +258,21 @@ void CurlClient::set_up(Transfer& transfer, std::chrono::milliseconds left) cons
 
 std::size_t CurlClient::on_body(char* bytes, std::size_t size, std::size_t count, void* opaque) {
   Transfer& transfer = *static_cast<Transfer*>(opaque);
-  if (transfer.body.size() + size * count > transfer.job.request.max_reply_bytes) {
+  if (transfer.reply.body.size() + size * count > transfer.job.request.max_reply_bytes) {
     transfer.is_too_large = true;
     return 0;  // Ends the transfer.
   }
-  transfer.body.append(bytes, size * count);
+  transfer.reply.body.append(bytes, size * count);
   return size * count;
 }
 
-std::size_t CurlClient::on_header(char*, std::size_t size, std::size_t count, void* opaque) {
+std::size_t CurlClient::on_header(char* bytes, std::size_t size, std::size_t count, void* opaque) {
   Transfer& transfer = *static_cast<Transfer*>(opaque);
   transfer.header_bytes += size * count;
   transfer.is_too_large = transfer.header_bytes > kMaxHeaderBytes;
-  return transfer.is_too_large ? 0 : size * count;
+  if (transfer.is_too_large) return 0;  // Ends the transfer.
+  add_header_line({bytes, size * count}, transfer.reply);
+  return size * count;
 }
 
 void CurlClient::finish_done() {
@@ -264,7 +303,15 @@ Result<HttpClientReply> CurlClient::result_of(Transfer& transfer, CURLcode code)
   }
   long status = 0;
   curl_easy_getinfo(transfer.easy.get(), CURLINFO_RESPONSE_CODE, &status);
-  return HttpClientReply{.status = static_cast<int>(status), .body = std::move(transfer.body)};
+  curl_off_t sent_after = 0, first_byte_after = 0;
+  curl_easy_getinfo(transfer.easy.get(), CURLINFO_PRETRANSFER_TIME_T, &sent_after);
+  curl_easy_getinfo(transfer.easy.get(), CURLINFO_STARTTRANSFER_TIME_T, &first_byte_after);
+  HttpClientReply reply = std::move(transfer.reply);
+  reply.status = static_cast<int>(status);
+  reply.http_version = version_of(transfer.easy.get());
+  reply.waited = std::chrono::microseconds(std::max<curl_off_t>(0, first_byte_after - sent_after));
+  reply.answered_at = Steady::now();
+  return reply;
 }
 
 void CurlClient::answer(const Handler& handler, Result<HttpClientReply> result) {
@@ -301,6 +348,19 @@ Status check_http_url(const std::string& url) {
   curl_free(user);
   if (has_user) return wrong("a URL has no user and password here");
   return ok();
+}
+
+Result<std::string> resolve_url(const std::string& base, const std::string& reference) {
+  const std::unique_ptr<CURLU, FreeUrl> parsed(curl_url());
+  char* url = nullptr;
+  const bool is_resolved =
+      parsed && curl_url_set(parsed.get(), CURLUPART_URL, base.c_str(), 0) == CURLUE_OK &&
+      curl_url_set(parsed.get(), CURLUPART_URL, reference.c_str(), 0) == CURLUE_OK &&
+      curl_url_get(parsed.get(), CURLUPART_URL, &url, 0) == CURLUE_OK;
+  std::string result = is_resolved ? url : "";
+  curl_free(url);
+  RETURN_IF_ERROR(check_http_url(result));
+  return result;
 }
 
 void sign(HttpClientRequest& request, const std::string& secret, std::chrono::nanoseconds now) {

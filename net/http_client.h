@@ -34,7 +34,11 @@ struct HttpClientRequest {
 
 struct HttpClientReply {
   int status = 0;
-  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers = {};  ///< Names in lower case.
+  std::string body;                                               ///< As it was sent, still coded.
+  int http_version = 0;                                           ///< Ten times: 10, 11, 20 or 30.
+  std::chrono::microseconds waited{0};  ///< From the request's end to the reply's first byte.
+  std::chrono::steady_clock::time_point answered_at{};  ///< When the last byte was here.
 };
 
 class HttpClient {
@@ -54,6 +58,10 @@ class HttpClient {
 /// Whether it is an http:// or https:// URL with a host, without a user and password (which would
 /// get into logs of others).
 Status check_http_url(const std::string& url);
+
+/// What `reference` means in a document at `base`, an absolute URL (RFC 3986 5). kInvalidData where
+/// either is no URL, or the result is not one of HTTP.
+Result<std::string> resolve_url(const std::string& base, const std::string& reference);
 
 /// Adds the header Millrace-Signature, the HMAC-SHA256 of the time and the body
 /// (docs/publishing.md). Without a secret it adds nothing. `now` is since the Unix epoch.

@@ -8,7 +8,10 @@
 #include <span>
 
 #include "base/check.h"
+#include "net/forwarded_for.h"
+#include "net/http2_session.h"
 #include "net/http_loop.h"
+#include "net/http_session.h"
 
 namespace millrace::net {
 namespace {
@@ -17,11 +20,10 @@ using boost::system::error_code;
 
 // As many as Asio hands to one sendmsg().
 constexpr std::size_t kMaxPieces = 64;
-// Less than this taken by the client within a write timeout is no progress: 13 kbit/s by default,
-// less than any stream's audio.
-constexpr int kMinProgressBytes = 16 * 1024;
 // What a client that was told to go may still send while it has not read so.
 constexpr std::size_t kMaxDroppedBytes = 1024 * 1024;
+// RFC 9113 3.4: what a client of HTTP/2 sends first.
+constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 }  // namespace
 
@@ -43,25 +45,36 @@ std::string_view to_string(HttpCloseReason reason) {
       return "refused";
     case HttpCloseReason::kTooMany:
       return "too_many";
+    case HttpCloseReason::kTls:
+      return "tls";
+    case HttpCloseReason::kFlood:
+      return "flood";
+    case HttpCloseReason::kProxy:
+      return "proxy";
   }
   return "unknown";
 }
 
-HttpConnection::HttpConnection(HttpLoop& loop, Socket socket, std::string remote_address,
-                               std::string address)
+HttpConnection::HttpConnection(HttpLoop& loop, Socket socket, const HttpPort& port,
+                               const Endpoint& remote)
     : loop_(loop),
-      socket_(std::move(socket)),
-      remote_address_(std::move(remote_address)),
-      address_(std::move(address)) {}
+      transport_(std::move(socket), port.tls),
+      remote_(remote),
+      remote_address_(to_text(remote)) {
+  if (port.has_proxy_header) {
+    proxy_header_ = std::make_unique<ProxyHeaderParser>();
+    return;
+  }
+  address_ = limited_address(remote.address());
+  is_trusted_proxy_ = loop.context().trusted_proxies.contain(remote.address());
+}
 
-void HttpConnection::start(std::unique_ptr<HttpProtocol> protocol,
-                           std::list<HttpWaiting>::iterator place) {
-  protocol_ = std::move(protocol);
+void HttpConnection::start(std::list<HttpWaiting>::iterator place) {
   place_ = place;
   error_code error;
-  socket_.non_blocking(true, error);
+  transport_.socket().non_blocking(true, error);
   // A part leaves when it is published, not when the one before was acknowledged.
-  socket_.set_option(boost::asio::ip::tcp::no_delay(true), error);
+  transport_.socket().set_option(boost::asio::ip::tcp::no_delay(true), error);
   expect(HttpDeadline::kRequest);
   resume_reading();
 }
@@ -72,31 +85,151 @@ void HttpConnection::expect(HttpDeadline deadline) {
 
 void HttpConnection::resume_reading() {
   if (phase_ == Phase::kClosed || is_waiting_readable_ || has_input_ended_) return;
-  if (phase_ == Phase::kOpen && protocol_->wanted_bytes() == 0) return;
+  if (phase_ == Phase::kOpen && protocol_ && protocol_->wanted_bytes() == 0) return;
   is_waiting_readable_ = true;
+  if (phase_ == Phase::kOpen && transport_.has_more()) {
+    loop_.event_loop().post([self = shared_from_this()] { self->on_ready_to_read(); });
+    return;
+  }
   // No buffer while it waits: what arrives is read into the loop's.
-  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& error) {
-    self->is_waiting_readable_ = false;
-    if (error || self->phase_ == Phase::kClosed) return;
-    if (self->phase_ == Phase::kLingering)
-      self->linger_on();
-    else
-      self->on_readable();
-    self->resume_reading();
-  });
+  transport_.socket().async_wait(
+      std::exchange(reads_when_writable_, false) ? Socket::wait_write : Socket::wait_read,
+      [self = shared_from_this()](const error_code& error) {
+        if (!error) return self->on_ready_to_read();
+        self->is_waiting_readable_ = false;
+      });
+}
+
+void HttpConnection::on_ready_to_read() {
+  is_waiting_readable_ = false;
+  if (phase_ == Phase::kClosed) return;
+  if (phase_ == Phase::kLingering)
+    linger_on();
+  else
+    on_readable();
+  resume_reading();
 }
 
 void HttpConnection::on_readable() {
-  const auto scratch = loop_.scratch();
-  const std::size_t size = std::min(scratch.size(), protocol_->wanted_bytes());
-  if (size == 0) return;
-  error_code error;
-  const std::size_t received = socket_.read_some(boost::asio::buffer(scratch.data(), size), error);
-  if (error == boost::asio::error::would_block) return;
-  if (!error) return protocol_->on_input({scratch.data(), received});
+  if (proxy_header_ && !read_proxy_header()) return;
+  if (!transport_.is_shaken() && !shake_hands()) return;
+  auto scratch = loop_.scratch();
+  if (protocol_) scratch = scratch.first(std::min(scratch.size(), protocol_->wanted_bytes()));
+  if (scratch.empty()) return;
+  const auto received = transport_.read(scratch);
+  reads_when_writable_ = received.wants_write;
+  if (received.error == boost::asio::error::would_block) return;
+  if (!received.error) {
+    const std::string_view bytes(scratch.data(), received.count);
+    return protocol_ ? protocol_->on_input(bytes) : recognise(bytes);
+  }
   has_input_ended_ = true;
-  protocol_->on_input_end();
-  if (error != boost::asio::error::eof) close(HttpCloseReason::kAborted);
+  if (!protocol_) begin_with_what_came();
+  if (phase_ == Phase::kOpen) protocol_->on_input_end();
+  if (received.error != boost::asio::error::eof) close(HttpCloseReason::kAborted);
+}
+
+// Whether it is complete and the connection still open.
+bool HttpConnection::read_proxy_header() {
+  const auto scratch = loop_.scratch();
+  const auto room = boost::asio::buffer(scratch.data(), scratch.size());
+  auto& socket = transport_.socket();
+  error_code error;
+  // What is behind the header is not ours to read: TLS reads from the socket itself.
+  const auto count = socket.receive(room, Socket::message_peek, error);
+  if (error == boost::asio::error::would_block) return false;
+  if (error) {
+    // A load balancer that looks whether the port is open sends nothing.
+    if (proxy_header_->has_begun())
+      refuse_proxy(ProxyRefusal::kCut);
+    else
+      close(HttpCloseReason::kClient);
+    return false;
+  }
+  const auto progress = proxy_header_->parse({scratch.data(), count});
+  if (progress.refusal) {
+    refuse_proxy(*progress.refusal);
+    return false;
+  }
+  const auto taken = socket.receive(boost::asio::buffer(scratch.data(), progress.used), 0, error);
+  if (error || taken != progress.used) {
+    refuse_proxy(ProxyRefusal::kCut);
+    return false;
+  }
+  return progress.is_complete && become(proxy_header_->client().value_or(remote_));
+}
+
+// Who the client is is known. Whether the connection is still open.
+bool HttpConnection::become(const Endpoint& remote) {
+  proxy_header_.reset();
+  remote_ = remote;
+  remote_address_ = to_text(remote);
+  auto address = limited_address(remote.address());
+  if (!loop_.try_make_known(address, remote_address_)) {
+    close(HttpCloseReason::kTooMany);
+    return false;
+  }
+  address_ = std::move(address);
+  is_trusted_proxy_ = loop_.context().trusted_proxies.contain(remote.address());
+  expect(HttpDeadline::kRequest);
+  return true;
+}
+
+void HttpConnection::refuse_proxy(ProxyRefusal refusal) {
+  loop_.count_proxy_refusal(refusal, remote_address_);
+  close(HttpCloseReason::kProxy);
+}
+
+std::string HttpConnection::forwarded_for(const HttpRequest& request) const {
+  if (!is_trusted_proxy_) return {};
+  return net::forwarded_for(request, loop_.context().trusted_proxies);
+}
+
+// Whether the handshake is over and the connection still open.
+bool HttpConnection::shake_hands() {
+  const auto shaken = transport_.shake_hands();
+  reads_when_writable_ = shaken.wants_write;
+  if (shaken.error == boost::asio::error::would_block) return false;
+  if (shaken.error == boost::asio::error::eof) {
+    close(HttpCloseReason::kClient);
+    return false;
+  }
+  if (shaken.error) {
+    loop_.report(HttpCloseReason::kTls, remote_address_, transport_.failure());
+    close(HttpCloseReason::kTls);
+    return false;
+  }
+  begin(transport_.has_agreed_on_http2() ? HttpVersion::kHttp2 : HttpVersion::kHttp1);
+  return true;
+}
+
+// RFC 9113 3.3: a client may know without TLS that we speak HTTP/2.
+void HttpConnection::recognise(std::string_view bytes) {
+  if (!first_bytes_.empty()) bytes = first_bytes_.append(bytes);
+  const auto size = std::min(bytes.size(), kPreface.size());
+  const bool is_preface = bytes.substr(0, size) == kPreface.substr(0, size);
+  if (is_preface && size < kPreface.size()) {
+    if (first_bytes_.empty()) first_bytes_ = bytes;
+    return;
+  }
+  begin(is_preface ? HttpVersion::kHttp2 : HttpVersion::kHttp1);
+  protocol_->on_input(bytes);
+  first_bytes_.clear();
+}
+
+// No more comes: it was a request that looked like HTTP/2 so far, or nothing at all.
+void HttpConnection::begin_with_what_came() {
+  begin(HttpVersion::kHttp1);
+  if (!first_bytes_.empty()) protocol_->on_input(std::exchange(first_bytes_, {}));
+}
+
+void HttpConnection::begin(HttpVersion version) {
+  version_ = version;
+  loop_.count_version(version, transport_.is_tls(), 1);
+  if (version == HttpVersion::kHttp2)
+    protocol_ = std::make_unique<Http2Session>(*this, loop_);
+  else
+    protocol_ = std::make_unique<HttpSession>(*this, loop_);
 }
 
 bool HttpConnection::send(std::string head, std::vector<Bytes> body) {
@@ -129,8 +262,9 @@ HttpConnection::Flush HttpConnection::flush() {
                              : boost::asio::const_buffer(body_[i - 1].data(), body_[i - 1].size());
       pieces[count++] = i == piece_ ? whole + offset_ : whole;
     }
-    error_code error;
-    std::size_t sent = socket_.write_some(std::span(pieces.data(), count), error);
+    const auto written = transport_.write(std::span(pieces.data(), count), loop_.record());
+    const auto error = written.error;
+    std::size_t sent = written.count;
     if (error == boost::asio::error::would_block) return Flush::kBlocked;
     if (error) return Flush::kFailed;
     loop_.count_sent(sent);
@@ -155,9 +289,10 @@ HttpConnection::Flush HttpConnection::flush() {
 }
 
 void HttpConnection::wait_writable() {
-  socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const error_code& error) {
-    if (!error && self->phase_ == Phase::kOpen) self->on_writable();
-  });
+  transport_.socket().async_wait(Socket::wait_write,
+                                 [self = shared_from_this()](const error_code& error) {
+                                   if (!error && self->phase_ == Phase::kOpen) self->on_writable();
+                                 });
 }
 
 void HttpConnection::on_writable() {
@@ -178,7 +313,7 @@ void HttpConnection::on_writable() {
 // What the kernel still has to bring to the client.
 int HttpConnection::unsent_bytes() {
   int unsent = 0;
-  ::ioctl(socket_.native_handle(), SIOCOUTQ, &unsent);
+  ::ioctl(transport_.socket().native_handle(), SIOCOUTQ, &unsent);
   return unsent;
 }
 
@@ -188,7 +323,7 @@ void HttpConnection::finish(HttpCloseReason reason) {
   // Closing with bytes of the client's unread would reset the connection, and the client might
   // lose our answer (RFC 9112 9.6): first our end, then wait for its.
   error_code error;
-  socket_.shutdown(Socket::shutdown_send, error);
+  transport_.end_sending(error);
   if (error) return close(reason);
   reason_ = reason;
   phase_ = Phase::kLingering;
@@ -200,7 +335,7 @@ void HttpConnection::linger_on() {
   const auto scratch = loop_.scratch();
   error_code error;
   const auto received =
-      socket_.read_some(boost::asio::buffer(scratch.data(), scratch.size()), error);
+      transport_.socket().read_some(boost::asio::buffer(scratch.data(), scratch.size()), error);
   if (error == boost::asio::error::would_block) return;
   dropped_bytes_ += received;
   if (error || dropped_bytes_ > kMaxDroppedBytes) close(reason_);
@@ -213,19 +348,32 @@ void HttpConnection::close(HttpCloseReason reason) {
   error_code error;
   // What a slow client has not taken by now is not to stay in the kernel.
   if (reason == HttpCloseReason::kSlow)
-    socket_.set_option(boost::asio::socket_base::linger(true, 0), error);
-  socket_.close(error);
+    transport_.socket().set_option(boost::asio::socket_base::linger(true, 0), error);
+  else if (reason != HttpCloseReason::kAborted)
+    transport_.say_end();
+  transport_.socket().close(error);
   loop_.remove(place_, address_, reason);
-  protocol_->on_closed();
+  if (protocol_) {
+    loop_.count_version(version_, transport_.is_tls(), -1);
+    protocol_->on_closed();
+  }
   head_.clear();
   body_.clear();
 }
 
 void HttpConnection::on_deadline(HttpDeadline deadline) {
   if (deadline == HttpDeadline::kLinger) return close(reason_);
-  if (deadline != HttpDeadline::kWrite) return protocol_->on_deadline();
+  if (proxy_header_) return refuse_proxy(ProxyRefusal::kTimedOut);
+  if (!transport_.is_shaken()) {
+    transport_.count_timeout();
+    loop_.report(HttpCloseReason::kTls, remote_address_, "no TLS handshake in time");
+    return close(HttpCloseReason::kTls);
+  }
+  if (!protocol_) begin_with_what_came();
+  if (phase_ != Phase::kOpen) return;
+  if (deadline != HttpDeadline::kWrite) return protocol_->on_deadline(deadline);
   const int unsent = unsent_bytes();
-  if (unsent_ - unsent >= kMinProgressBytes) {
+  if (unsent_ - unsent >= static_cast<int>(kMinProgressBytes)) {
     unsent_ = unsent;
     loop_.wait(place_, HttpDeadline::kWrite);
     return;
@@ -235,14 +383,24 @@ void HttpConnection::on_deadline(HttpDeadline deadline) {
 }
 
 void HttpConnection::on_stopping() {
-  if (phase_ == Phase::kOpen) protocol_->on_stopping();
+  if (phase_ != Phase::kOpen) return;
+  if (!protocol_) return finish(HttpCloseReason::kFinished);
+  protocol_->on_stopping();
+}
+
+void HttpConnection::count_request(std::string_view kind, int status) {
+  loop_.count_request(kind, status);
+  loop_.count_version_request(version_, transport_.is_tls());
 }
 
 void HttpConnection::destroy() {
   phase_ = Phase::kClosed;
   error_code error;
-  socket_.close(error);
-  protocol_->on_destroyed();
+  transport_.socket().close(error);
+  if (protocol_) {
+    loop_.count_version(version_, transport_.is_tls(), -1);
+    protocol_->on_destroyed();
+  }
   head_.clear();
   body_.clear();
 }

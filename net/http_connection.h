@@ -1,10 +1,7 @@
 #pragma once
-// One client's socket: reading, scatter-gather writing, deadlines and a proper end, for whatever
-// protocol runs on it. Private to net/. Everything on its loop.
-#include <utility>  // Before Asio: Boost 1.81 needs std::exchange.
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
+// One client's connection: TLS where the port has it, reading, scatter-gather writing, deadlines
+// and a proper end, for the HTTP version that is recognised on it. Private to net/. Everything on
+// its loop.
 #include <chrono>
 #include <list>
 #include <memory>
@@ -13,11 +10,18 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "net/http_transport.h"
+#include "net/proxy_protocol.h"
 
 namespace millrace::net {
 
 class HttpConnection;
 class HttpLoop;
+struct HttpRequest;
+
+/// Less than this taken by a client within a write timeout is no progress: 13 kbit/s by default,
+/// less than any stream's audio.
+inline constexpr std::size_t kMinProgressBytes = 16 * 1024;
 
 /// Why a connection ended: `millrace_http_clients_closed_total{why=…}`.
 enum class HttpCloseReason {
@@ -29,15 +33,27 @@ enum class HttpCloseReason {
   kSlow,           ///< The answer made no progress.
   kRefused,        ///< What it sent was no request that we take.
   kTooMany,
+  kTls,    ///< The handshake failed, or was not complete in time.
+  kFlood,  ///< More frames or cut streams of HTTP/2 than requests explain.
+  kProxy,  ///< No PROXY header where there has to be one, or of whom it is not believed.
 };
-inline constexpr std::size_t kHttpCloseReasons = 8;
+inline constexpr std::size_t kHttpCloseReasons = 11;
 std::string_view to_string(HttpCloseReason reason);
 
-/// What a connection waits for; each has its timeout.
-enum class HttpDeadline { kNone, kRequest, kIdle, kWrite, kLinger };
-inline constexpr std::size_t kHttpDeadlines = 5;
+/// What a connection waits for; each has its timeout. kStreams: to look at HTTP/2's streams again.
+enum class HttpDeadline { kNone, kRequest, kIdle, kWrite, kLinger, kStreams };
+inline constexpr std::size_t kHttpDeadlines = 6;
 
-/// The protocol that runs on a connection, which owns it: HTTP/1's is the only one.
+/// What a port's connections begin with.
+struct HttpPort {
+  TlsContext* tls = nullptr;      ///< Null for clear text. Outlives them.
+  bool has_proxy_header = false;  ///< In front of TLS.
+};
+
+enum class HttpVersion { kHttp1, kHttp2 };
+inline constexpr std::size_t kHttpVersions = 2;
+
+/// The version that runs on a connection, which owns it.
 class HttpProtocol {
  public:
   virtual ~HttpProtocol() = default;
@@ -48,8 +64,8 @@ class HttpProtocol {
   virtual void on_input_end() = 0;
   /// What send() could not send at once has left.
   virtual void on_sent() = 0;
-  /// kRequest or kIdle has passed.
-  virtual void on_deadline() = 0;
+  /// kRequest, kIdle or kStreams has passed.
+  virtual void on_deadline(HttpDeadline deadline) = 0;
   /// The server takes no more requests but those already begun.
   virtual void on_stopping() = 0;
   /// The connection has ended. The last call, as is:
@@ -67,28 +83,33 @@ struct HttpWaiting {
 
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
  public:
-  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
-                                                  boost::asio::io_context::executor_type>;
+  using Socket = HttpTransport::Socket;
+  using Endpoint = boost::asio::ip::tcp::endpoint;
 
-  /// `address` is what the limits count by.
-  HttpConnection(HttpLoop& loop, Socket socket, std::string remote_address, std::string address);
+  /// `remote` is the other end, which the limits count: by its address, or as one that is not known
+  /// yet where the port has a PROXY header.
+  HttpConnection(HttpLoop& loop, Socket socket, const HttpPort& port, const Endpoint& remote);
 
   /// Begins to read. `place` is this connection's in the loop's lists.
-  void start(std::unique_ptr<HttpProtocol> protocol, std::list<HttpWaiting>::iterator place);
+  void start(std::list<HttpWaiting>::iterator place);
 
   // For the protocol.
+  /// The other end, or who it said by a PROXY header that the client is.
   const std::string& remote_address() const { return remote_address_; }
+  /// Whom a trusted proxy at remote_address() says that the request is for; else empty.
+  std::string forwarded_for(const HttpRequest& request) const;
   bool is_open() const { return phase_ != Phase::kClosed; }
   /// Sends `head`, then `body`, none of it copied. True when all has left at once; else on_sent()
   /// or on_closed() follows (the latter perhaps inside this call). One at a time.
   bool send(std::string head, std::vector<Bytes> body);
-  /// kNone, kRequest or kIdle; counts from now.
+  /// kNone, kRequest, kIdle or kStreams; counts from now.
   void expect(HttpDeadline deadline);
   /// wanted_bytes() may have grown.
   void resume_reading();
   /// Everything has been sent: says so to the client and closes when it has seen it.
   void finish(HttpCloseReason reason);
   void close(HttpCloseReason reason);
+  void count_request(std::string_view kind, int status);
 
   // For the loop.
   void on_deadline(HttpDeadline deadline);
@@ -100,7 +121,15 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   enum class Phase { kOpen, kLingering, kClosed };
   enum class Flush { kDone, kBlocked, kFailed };
 
+  void on_ready_to_read();
   void on_readable();
+  bool read_proxy_header();
+  bool become(const Endpoint& remote);
+  void refuse_proxy(ProxyRefusal refusal);
+  bool shake_hands();
+  void recognise(std::string_view bytes);
+  void begin(HttpVersion version);
+  void begin_with_what_came();
   void linger_on();
   void on_writable();
   Flush flush();
@@ -108,14 +137,20 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   int unsent_bytes();
 
   HttpLoop& loop_;
-  Socket socket_;
-  const std::string remote_address_;
-  const std::string address_;
-  std::unique_ptr<HttpProtocol> protocol_;
+  HttpTransport transport_;
+  Endpoint remote_;
+  std::string remote_address_;
+  std::string address_;  // What the limits count by; empty: not known yet.
+  bool is_trusted_proxy_ = false;
+  std::unique_ptr<ProxyHeaderParser> proxy_header_;  // Until it has come.
+  std::unique_ptr<HttpProtocol> protocol_;           // Null until the version is known.
+  HttpVersion version_ = HttpVersion::kHttp1;
+  std::string first_bytes_;  // A part of HTTP/2's preface.
   std::list<HttpWaiting>::iterator place_;
   Phase phase_ = Phase::kOpen;
   HttpCloseReason reason_ = HttpCloseReason::kClient;  // Of the lingering.
   bool is_waiting_readable_ = false;
+  bool reads_when_writable_ = false;  // Within a TLS handshake.
   bool has_input_ended_ = false;
   // What is being sent: the head, then the pieces of the body; the next byte.
   std::string head_;

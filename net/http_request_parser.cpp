@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "base/check.h"
+#include "net/http_method.h"
+#include "net/http_target.h"
 
 namespace millrace::net {
 namespace {
@@ -21,45 +23,6 @@ using ErrorCodeOut = boost::beast::error_code;
 
 // Browsers send some 20; each field costs two strings.
 constexpr std::size_t kMaxFields = 100;
-
-HttpMethod to_method(http::verb verb) {
-  switch (verb) {
-    case http::verb::get:
-      return HttpMethod::kGet;
-    case http::verb::head:
-      return HttpMethod::kHead;
-    case http::verb::options:
-      return HttpMethod::kOptions;
-    case http::verb::post:
-      return HttpMethod::kPost;
-    case http::verb::put:
-      return HttpMethod::kPut;
-    case http::verb::delete_:
-      return HttpMethod::kDelete;
-    default:
-      return HttpMethod::kOther;
-  }
-}
-
-// RFC 9112 3.2: origin-form, absolute-form ("a server MUST accept the absolute-form"), or "*".
-// False for what is neither.
-bool split_target(std::string_view target, HttpRequest& request) {
-  if (target == "*") {
-    request.path = target;
-    return request.method == HttpMethod::kOptions;
-  }
-  if (!target.starts_with('/')) {
-    const auto scheme = target.find("://");
-    if (scheme == std::string_view::npos) return false;
-    target.remove_prefix(scheme + 3);
-    target.remove_prefix(std::min(target.size(), target.find_first_of("/?")));
-  }
-  const auto query = target.find('?');
-  request.path = target.substr(0, query);
-  if (request.path.empty()) request.path = "/";
-  if (query != std::string_view::npos) request.query = target.substr(query + 1);
-  return true;
-}
 
 std::string lower_case(View name) {
   std::string lower(name);
@@ -129,9 +92,9 @@ class HeaderParser final : public http::basic_parser<true> {
     error = http::make_error_code(http::error::bad_field);
   }
 
-  void on_request_impl(http::verb method, View, View target, int version,
+  void on_request_impl(http::verb, View method, View target, int version,
                        ErrorCodeOut& error) override {
-    parsed_.request.method = to_method(method);
+    parsed_.request.method = http_method_of({method.data(), method.size()});
     parsed_.is_http_1_0 = version == 10;
     if (!split_target(target, parsed_.request)) refuse(400, error);
   }

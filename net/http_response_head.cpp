@@ -62,20 +62,26 @@ bool equals_ignoring_case(std::string_view a, std::string_view lower_case) {
   });
 }
 
-bool is_servers_own(std::string_view name) {
-  constexpr std::array kOwn = {"content-length", "date", "connection", "transfer-encoding"};
-  return std::ranges::any_of(kOwn, [&](auto own) { return equals_ignoring_case(name, own); });
-}
-
-// A handler may echo what a peer sent; a line break would let the peer write headers of its own.
-void append_clean(std::string& head, std::string_view text) {
-  for (const char c : text) head += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
-}
-
 }  // namespace
 
 bool is_bodiless(int status) {
   return status == 204 || status == 304 || (status >= 100 && status < 200);
+}
+
+bool is_servers_own(std::string_view name) {
+  constexpr std::array kOwn = {"content-length",    "date",       "connection",
+                               "transfer-encoding", "keep-alive", "upgrade"};
+  return std::ranges::any_of(kOwn, [&](auto own) { return equals_ignoring_case(name, own); });
+}
+
+void append_clean(std::string& head, std::string_view text) {
+  for (const char c : text) head += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
+}
+
+std::size_t content_length(const HttpResponse& response) {
+  std::size_t length = 0;
+  for (const Bytes& piece : response.body) length += piece.size();
+  return length;
 }
 
 std::string format_http_head(const HttpResponse& response, HttpPersistence persistence,
@@ -93,11 +99,8 @@ std::string format_http_head(const HttpResponse& response, HttpPersistence persi
     head += "\r\n";
   }
   // RFC 9110 8.6: no Content-Length with 1xx and 204; with 304 it would be that of a 200.
-  if (!is_bodiless(response.status)) {
-    std::size_t length = 0;
-    for (const Bytes& piece : response.body) length += piece.size();
-    fmt::format_to(out, "Content-Length: {}\r\n", length);
-  }
+  if (!is_bodiless(response.status))
+    fmt::format_to(out, "Content-Length: {}\r\n", content_length(response));
   if (persistence == HttpPersistence::kCloseAfterwards) head += "Connection: close\r\n";
   if (persistence == HttpPersistence::kKeepAsked) head += "Connection: keep-alive\r\n";
   head += "\r\n";

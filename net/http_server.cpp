@@ -52,9 +52,9 @@ Status check_port_is_free(EventLoop& loop, const Protocol::endpoint& endpoint,
 class LoopHttpServer final : public HttpServer {
  public:
   LoopHttpServer(HttpServerOptions options, EventLoopGroup& loops, Metrics& metrics,
-                 HttpHandler handler)
-      : context_(
-            std::make_shared<HttpServerContext>(std::move(options), metrics, std::move(handler))) {
+                 HttpHandler handler, IpNetworks trusted)
+      : context_(std::make_shared<HttpServerContext>(std::move(options), metrics,
+                                                     std::move(handler), std::move(trusted))) {
     for (std::size_t i = 0; i < loops.size(); ++i)
       loops_.push_back(std::make_shared<HttpLoop>(loops.loop(i), context_));
   }
@@ -63,15 +63,14 @@ class LoopHttpServer final : public HttpServer {
     for (const auto& loop : loops_) loop->destroy();
   }
 
-  Status listen(const std::string& text) {
-    const auto& key = context_->options.config_key;
-    ASSIGN_OR_RETURN(auto endpoint, parse_listen_address(text, key));
-    RETURN_IF_ERROR(check_port_is_free(loops_.front()->event_loop(), endpoint, text, key));
-    for (const auto& loop : loops_) {  // Port 0: the first finds one, the others share it.
-      ASSIGN_OR_RETURN(endpoint, loop->listen(endpoint));
-    }
-    addresses_.push_back(to_text(endpoint));
-    return ok();
+  Status listen_everywhere() {
+    const auto& options = context_->options;
+    RETURN_IF_ERROR(listen(options.listen, {}, addresses_));
+    RETURN_IF_ERROR(listen(options.listen_proxy, {.has_proxy_header = true}, proxy_addresses_));
+    if (!options.tls) return ok();
+    RETURN_IF_ERROR(listen(options.listen_tls, {.tls = options.tls}, tls_addresses_));
+    return listen(options.listen_proxy_tls, {.tls = options.tls, .has_proxy_header = true},
+                  proxy_tls_addresses_);
   }
 
   void start() {
@@ -82,6 +81,9 @@ class LoopHttpServer final : public HttpServer {
   }
 
   std::vector<std::string> addresses() const override { return addresses_; }
+  std::vector<std::string> tls_addresses() const override { return tls_addresses_; }
+  std::vector<std::string> proxy_addresses() const override { return proxy_addresses_; }
+  std::vector<std::string> proxy_tls_addresses() const override { return proxy_tls_addresses_; }
 
   std::size_t connections() const override {
     return static_cast<std::size_t>(context_->connections.value());
@@ -95,9 +97,28 @@ class LoopHttpServer final : public HttpServer {
   }
 
  private:
+  /// The real addresses are put behind `opened`.
+  Status listen(const std::vector<std::string>& texts, const HttpPort& port,
+                std::vector<std::string>& opened) {
+    for (const auto& text : texts) RETURN_IF_ERROR(listen_on(text, port, opened));
+    return ok();
+  }
+
+  Status listen_on(const std::string& text, const HttpPort& port,
+                   std::vector<std::string>& opened) {
+    const auto key = context_->key_of(port);
+    ASSIGN_OR_RETURN(auto endpoint, parse_listen_address(text, key));
+    RETURN_IF_ERROR(check_port_is_free(loops_.front()->event_loop(), endpoint, text, key));
+    for (const auto& loop : loops_) {  // Port 0: the first finds one, the others share it.
+      ASSIGN_OR_RETURN(endpoint, loop->listen(endpoint, port));
+    }
+    opened.push_back(to_text(endpoint));
+    return ok();
+  }
+
   std::shared_ptr<HttpServerContext> context_;
   std::vector<std::shared_ptr<HttpLoop>> loops_;
-  std::vector<std::string> addresses_;
+  std::vector<std::string> addresses_, tls_addresses_, proxy_addresses_, proxy_tls_addresses_;
 };
 
 }  // namespace
@@ -105,10 +126,12 @@ class LoopHttpServer final : public HttpServer {
 Result<std::unique_ptr<HttpServer>> create_http_server(HttpServerOptions options,
                                                        EventLoopGroup& loops, Metrics& metrics,
                                                        HttpHandler handler) {
-  const auto listen = options.listen;
-  auto server =
-      std::make_unique<LoopHttpServer>(std::move(options), loops, metrics, std::move(handler));
-  for (const auto& address : listen) RETURN_IF_ERROR(server->listen(address));
+  auto trusted = IpNetworks::parse(options.trusted_proxies);
+  if (!trusted.has_value())
+    return Error{trusted.error().code, "http.trusted_proxies: " + trusted.error().message};
+  auto server = std::make_unique<LoopHttpServer>(std::move(options), loops, metrics,
+                                                 std::move(handler), std::move(trusted).value());
+  RETURN_IF_ERROR(server->listen_everywhere());
   server->start();
   return server;
 }

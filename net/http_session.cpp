@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "net/http_loop.h"
+#include "net/http_refusal.h"
 
 namespace millrace::net {
 namespace {
@@ -14,13 +15,6 @@ namespace {
 constexpr std::size_t kMaxReadAhead = 8 * 1024;
 // Answered in one go; then the loop's other connections have their turn.
 constexpr int kMaxRequestsInOneGo = 32;
-
-ErrorCode error_code_of(int status) {
-  return status == 408                    ? ErrorCode::kTimedOut
-         : status == 413 || status == 431 ? ErrorCode::kLimitExceeded
-         : status == 501 || status == 505 ? ErrorCode::kUnsupported
-                                          : ErrorCode::kInvalidData;
-}
 
 }  // namespace
 
@@ -96,7 +90,9 @@ void HttpSession::process_later() {
 
 void HttpSession::dispatch() {
   auto parsed = parser_.take();
-  parsed.request.remote_address = connection_.remote_address();
+  parsed.request.remote_address = connection_.forwarded_for(parsed.request);
+  if (parsed.request.remote_address.empty())
+    parsed.request.remote_address = connection_.remote_address();
   method_ = parsed.request.method;
   persistence_ = !parsed.keeps_alive  ? HttpPersistence::kCloseAfterwards
                  : parsed.is_http_1_0 ? HttpPersistence::kKeepAsked
@@ -117,7 +113,7 @@ void HttpSession::take_answer(HttpResponse response) {
   exchange_.reset();
   if (loop_.is_stopping()) persistence_ = HttpPersistence::kCloseAfterwards;
   is_ending_ = persistence_ == HttpPersistence::kCloseAfterwards;
-  loop_.count_request(response.kind, response.status);
+  connection_.count_request(response.kind, response.status);
   auto head = format_http_head(response, persistence_, loop_.date());
   // RFC 9110 9.3.2: HEAD is GET without the content.
   if (method_ == HttpMethod::kHead || is_bodiless(response.status)) response.body.clear();
@@ -125,18 +121,13 @@ void HttpSession::take_answer(HttpResponse response) {
 }
 
 void HttpSession::refuse(int status, HttpCloseReason reason) {
-  loop_.context().metrics.count_error("http", error_code_of(status));
+  loop_.context().metrics.count_error("http", refusal_error(status));
   loop_.report(reason, connection_.remote_address(),
                fmt::format("request refused status={}", status));
-  loop_.count_request("error", status);
+  connection_.count_request("error", status);
   is_ending_ = true;
   reason_ = reason;
-  const HttpResponse response{.status = status,
-                              .kind = "error",
-                              .headers = {{"Content-Type", "text/plain"},
-                                          {"Cache-Control", "no-store"},
-                                          {"Access-Control-Allow-Origin", "*"}},
-                              .body = {Bytes::copy_of(fmt::format("{}\n", status))}};
+  const auto response = refusal_response(status);
   auto head = format_http_head(response, HttpPersistence::kCloseAfterwards, loop_.date());
   send(std::move(head), response.body);
 }
@@ -176,7 +167,7 @@ void HttpSession::on_input_end() {
   connection_.close(is_between_requests() ? HttpCloseReason::kClient : HttpCloseReason::kAborted);
 }
 
-void HttpSession::on_deadline() {
+void HttpSession::on_deadline(HttpDeadline /*deadline*/) {
   if (is_between_requests())
     connection_.close(HttpCloseReason::kIdle);
   else

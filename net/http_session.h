@@ -23,7 +23,7 @@ class HttpSession final : public HttpProtocol, private HttpAnswerTaker {
   void on_input(std::string_view bytes) override;
   void on_input_end() override;
   void on_sent() override;
-  void on_deadline() override;
+  void on_deadline(HttpDeadline deadline) override;
   void on_stopping() override;
   void on_closed() override;
   void on_destroyed() override;

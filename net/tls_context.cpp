@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "base/mutex.h"
+#include "net/tls_stream.h"
 
 namespace millrace::net {
 namespace {
@@ -49,9 +50,42 @@ int no_passphrase(char* /*buffer*/, int /*size*/, int /*writes*/, void* /*data*/
 // TLS 1.2 with forward secrecy and authenticated encryption only; TLS 1.3 has nothing else.
 constexpr const char* kCiphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
+Error unusable(const TlsOptions& options, const char* key, const std::string& file) {
+  return Error{ErrorCode::kInvalidData,
+               fmt::format("{}{}: {}: {}", options.key_prefix, key, file, openssl_reason())};
+}
+
+// RFC 7301 3.2: "In the event that the server supports no protocols that the client advertises,
+// then the server SHALL respond with a fatal "no_application_protocol" alert."
+int choose_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* chosen_size,
+                    const unsigned char* named, unsigned int named_size, void* /*data*/) {
+  const auto offered = TlsStream::offered_on(ssl);
+  if (offered.empty()) return SSL_TLSEXT_ERR_NOACK;
+  unsigned char* match = nullptr;
+  if (SSL_select_next_proto(
+          &match, chosen_size, reinterpret_cast<const unsigned char*>(offered.data()),
+          static_cast<unsigned int>(offered.size()), named, named_size) != OPENSSL_NPN_NEGOTIATED)
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+  *chosen = match;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+/// Mutual TLS: an end without a close_notify is a lost connection, and the last byte of either
+/// direction is known, which takes TLS 1.3 (RFC 8446 6.1).
+Status ask_for_certificate(SSL_CTX* context, const TlsOptions& options) {
+  SSL_CTX_clear_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
+  SSL_CTX_set_num_tickets(context, 0);  // Nobody comes again soon.
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  if (SSL_CTX_load_verify_locations(context, options.ca_file.c_str(), nullptr) != 1)
+    return unusable(options, "ca", options.ca_file);
+  return ok();
+}
+
 Result<std::shared_ptr<SSL_CTX>> load(const TlsOptions& options) {
   ERR_clear_error();
-  std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+  std::shared_ptr<SSL_CTX> context(
+      SSL_CTX_new(options.is_client ? TLS_client_method() : TLS_server_method()), SSL_CTX_free);
   if (!context) return Error{ErrorCode::kSystem, "tls: no memory for a context"};
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
@@ -69,12 +103,12 @@ Result<std::shared_ptr<SSL_CTX>> load(const TlsOptions& options) {
   if (SSL_CTX_set_cipher_list(context.get(), kCiphers) != 1)
     return Error{ErrorCode::kSystem, "tls: " + openssl_reason()};
   if (SSL_CTX_use_certificate_chain_file(context.get(), options.certificate_file.c_str()) != 1)
-    return Error{ErrorCode::kInvalidData, fmt::format("tls.certificate: {}: {}",
-                                                      options.certificate_file, openssl_reason())};
+    return unusable(options, "certificate", options.certificate_file);
   if (SSL_CTX_use_PrivateKey_file(context.get(), options.key_file.c_str(), SSL_FILETYPE_PEM) != 1 ||
       SSL_CTX_check_private_key(context.get()) != 1)
-    return Error{ErrorCode::kInvalidData,
-                 fmt::format("tls.key: {}: {}", options.key_file, openssl_reason())};
+    return unusable(options, "key", options.key_file);
+  if (!options.is_client) SSL_CTX_set_alpn_select_cb(context.get(), choose_protocol, nullptr);
+  if (!options.ca_file.empty()) RETURN_IF_ERROR(ask_for_certificate(context.get(), options));
   return context;
 }
 
@@ -99,7 +133,8 @@ class FileTlsContext final : public TlsContext {
       : options_(std::move(options)),
         metrics_(metrics),
         expiry_(metrics.gauge("millrace_tls_certificate_expiry_timestamp_seconds",
-                              "When the certificate in use ends, in seconds since the epoch.")) {}
+                              "When the certificate in use ends, in seconds since the epoch.",
+                              options_.labels)) {}
 
   Status start() {
     tried_ = versions();
@@ -122,8 +157,8 @@ class FileTlsContext final : public TlsContext {
     auto loaded = load(options_);
     if (loaded.has_value() && !is_valid_now(loaded.value().get()) && is_valid_now(current().get()))
       loaded = Error{ErrorCode::kInvalidData,
-                     fmt::format("tls.certificate: {}: has expired, or is not valid yet",
-                                 options_.certificate_file)};
+                     fmt::format("{}certificate: {}: has expired, or is not valid yet",
+                                 options_.key_prefix, options_.certificate_file)};
     if (!loaded.has_value()) {
       count_reload("failed");
       log::error("tls", "the new certificate is not used, the old one stays error={}",
@@ -138,20 +173,29 @@ class FileTlsContext final : public TlsContext {
   void count_handshake_failure(const std::string& reason) override {
     metrics_
         .counter("millrace_tls_handshake_failures_total",
-                 "TLS handshakes that came to nothing, by reason.", {{"reason", reason}})
+                 "TLS handshakes that came to nothing, by reason.", labelled("reason", reason))
         .increment();
   }
 
  private:
-  std::pair<FileVersion, FileVersion> versions() const {
-    return {version_of(options_.certificate_file), version_of(options_.key_file)};
+  using Versions = std::tuple<FileVersion, FileVersion, FileVersion>;
+
+  Versions versions() const {
+    return {version_of(options_.certificate_file), version_of(options_.key_file),
+            version_of(options_.ca_file)};
+  }
+
+  Labels labelled(const std::string& name, const std::string& value) const {
+    Labels labels = options_.labels;
+    labels.emplace(name, value);
+    return labels;
   }
 
   void use(std::shared_ptr<SSL_CTX> context) {
     expiry_.set(expiry_of(context.get()));
     if (!is_valid_now(context.get()))
       log::warning("tls",
-                   "the certificate has expired, or is not valid yet: encoders will refuse it "
+                   "the certificate has expired, or is not valid yet: peers will refuse it "
                    "file={}",
                    options_.certificate_file);
     const MutexLock lock(mutex_);
@@ -161,7 +205,8 @@ class FileTlsContext final : public TlsContext {
   void count_reload(const std::string& result) {
     metrics_
         .counter("millrace_tls_reloads_total",
-                 "Changed certificate files: loaded (ok) or not (failed).", {{"result", result}})
+                 "Changed certificate files: loaded (ok) or not (failed).",
+                 labelled("result", result))
         .increment();
   }
 
@@ -178,7 +223,7 @@ class FileTlsContext final : public TlsContext {
   const TlsOptions options_;
   Metrics& metrics_;
   Gauge expiry_;
-  std::pair<FileVersion, FileVersion> tried_;  // The watcher's, or who calls reload_if_changed().
+  Versions tried_;  // The watcher's, or who calls reload_if_changed().
   mutable Mutex mutex_;
   std::shared_ptr<SSL_CTX> context_ GUARDED_BY(mutex_);
   std::jthread watcher_;  // Last: joined before what it uses goes.

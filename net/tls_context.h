@@ -1,6 +1,6 @@
 #pragma once
-// The server's certificate: loaded at the start, loaded again when its files change. Any
-// thread, but for what says otherwise.
+// A certificate of ours: loaded at the start, loaded again when its files change. Any thread, but
+// for what says otherwise.
 // One thread of its own looks at the files, so that no loop waits for a disk.
 #include <chrono>
 #include <functional>
@@ -15,8 +15,14 @@ using SSL_CTX = struct ssl_ctx_st;
 namespace millrace::net {
 
 struct TlsOptions {
-  std::string certificate_file;  ///< PEM: the server's certificate, then its issuers'.
+  std::string certificate_file;  ///< PEM: the certificate, then its issuers'.
   std::string key_file;          ///< PEM, without a passphrase.
+  /// PEM: whose certificates are taken, and one is asked for: mutual TLS, version 1.3 only, where
+  /// an end without a close_notify is a lost connection. Empty: peers need none.
+  std::string ca_file = {};
+  bool is_client = false;
+  std::string key_prefix = "tls.";  ///< Of the files' configuration keys, for error messages.
+  Labels labels = {};               ///< Of the metrics.
   /// How often the files are looked at; zero: only by reload_if_changed().
   std::chrono::milliseconds check_interval{2'000};
 };
@@ -35,9 +41,9 @@ class TlsContext {
   virtual void count_handshake_failure(const std::string& reason) = 0;
 };
 
-/// TLS 1.2 and 1.3, no renegotiation. An error names the file. Metrics, which outlive it:
-/// millrace_tls_certificate_expiry_timestamp_seconds, millrace_tls_reloads_total{result},
-/// millrace_tls_handshake_failures_total{reason}.
+/// TLS 1.2 (but see ca_file) and 1.3, no renegotiation. An error names the file. Metrics, which
+/// outlive it: millrace_tls_certificate_expiry_timestamp_seconds,
+/// millrace_tls_reloads_total{result}, millrace_tls_handshake_failures_total{reason}.
 Result<std::unique_ptr<TlsContext>> create_tls_context(TlsOptions options, Metrics& metrics);
 
 }  // namespace millrace::net

@@ -3,8 +3,11 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -45,6 +48,18 @@ TlsStream::TlsStream(std::shared_ptr<SSL_CTX> context, int descriptor)
   CHECK(ssl_ != nullptr);  // Out of memory aborts.
   CHECK(SSL_set_fd(ssl_, descriptor) == 1);
   SSL_set_accept_state(ssl_);
+  SSL_set_app_data(ssl_, this);
+}
+
+TlsStream::TlsStream(std::shared_ptr<SSL_CTX> context, int descriptor, const std::string& host)
+    : TlsStream(std::move(context), descriptor) {
+  has_looked_ = true;  // No server speaks first.
+  SSL_set_connect_state(ssl_);
+  X509_VERIFY_PARAM* const verify = SSL_get0_param(ssl_);
+  // An address is none where it cannot be parsed; then it is a name.
+  if (X509_VERIFY_PARAM_set1_ip_asc(verify, host.c_str()) == 1) return;
+  CHECK(X509_VERIFY_PARAM_set1_host(verify, host.c_str(), host.size()) == 1);
+  CHECK(SSL_set_tlsext_host_name(ssl_, host.c_str()) == 1);
 }
 
 TlsStream::~TlsStream() {
@@ -56,12 +71,20 @@ bool TlsStream::is_shaken() const {
 }
 
 bool TlsStream::has_received() const {
-  return has_looked_ && (is_plain_rtmp() || BIO_number_read(SSL_get_rbio(ssl_)) > 0);
+  return BIO_number_read(SSL_get_rbio(ssl_)) > 0 || (has_looked_ && is_plain_rtmp());
 }
 
 bool TlsStream::is_plain_rtmp() const {
   std::uint8_t first = 0;
   return ::recv(descriptor_, &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1 && first == kRtmpVersion;
+}
+
+TlsStream::Outcome TlsStream::handshake() {
+  if (has_failed_) return Outcome::kFailed;
+  has_looked_ = true;  // From here on the socket may be in the middle of a record.
+  ERR_clear_error();
+  const int returned = SSL_do_handshake(ssl_);
+  return returned == 1 ? Outcome::kDone : outcome_of(returned);
 }
 
 TlsStream::Transfer TlsStream::read(std::span<std::uint8_t> bytes) {
@@ -99,12 +122,35 @@ TlsStream::Transfer TlsStream::write(std::span<const std::uint8_t> bytes) {
   return {Outcome::kDone, count};
 }
 
-void TlsStream::say_end() {
+bool TlsStream::say_end() {
   // SSL_shutdown must not follow a failure (its manual page), nor come before the handshake's end.
-  if (has_failed_ || !is_shaken()) return;
+  if (has_failed_ || !is_shaken()) return true;
   ERR_clear_error();
-  SSL_shutdown(ssl_);
+  const int returned = SSL_shutdown(ssl_);
+  const bool is_blocked = returned < 0 && SSL_get_error(ssl_, returned) == SSL_ERROR_WANT_WRITE;
   ERR_clear_error();
+  return !is_blocked;
+}
+
+std::string TlsStream::peer_name() const {
+  const X509* const certificate = SSL_get0_peer_certificate(ssl_);
+  if (certificate == nullptr) return {};
+  std::array<char, 128> name{};
+  const int size = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName,
+                                             name.data(), static_cast<int>(name.size()));
+  return size > 0 ? std::string(name.data(), static_cast<std::size_t>(size)) : std::string();
+}
+
+std::string_view TlsStream::offered_on(const SSL* ssl) {
+  const auto* const stream = static_cast<const TlsStream*>(SSL_get_app_data(ssl));
+  return stream != nullptr ? stream->offered_ : std::string_view();
+}
+
+std::string_view TlsStream::protocol() const {
+  const unsigned char* name = nullptr;
+  unsigned int size = 0;
+  SSL_get0_alpn_selected(ssl_, &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
 }
 
 TlsStream::Outcome TlsStream::outcome_of(int returned) {
@@ -124,9 +170,15 @@ TlsStream::Outcome TlsStream::outcome_of(int returned) {
       return Outcome::kFailed;
     default: {
       const auto code = ERR_peek_error();
+      if (ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+        fail("closed", "tls: connection lost");
+        return Outcome::kFailed;
+      }
       const char* const text = ERR_reason_error_string(code);
-      fail(word_for(ERR_GET_REASON(code)),
-           std::string("tls: ") + (text != nullptr ? text : "protocol error"));
+      std::string message = std::string("tls: ") + (text != nullptr ? text : "protocol error");
+      if (const auto verified = SSL_get_verify_result(ssl_); verified != X509_V_OK)
+        message += std::string(" (") + X509_verify_cert_error_string(verified) + ")";
+      fail(word_for(ERR_GET_REASON(code)), std::move(message));
       return Outcome::kFailed;
     }
   }

@@ -15,10 +15,17 @@ class ConnectionLimits {
 
   /// Counts a connection, unless there are too many; then false.
   bool try_add(const std::string& address);
+  /// One whose address is not known yet: in all alone.
+  bool try_add_unknown();
+  /// Now it is. False where there are too many of it, and then it stays unknown.
+  bool try_make_known(const std::string& address);
   /// Of a connection that was counted.
   void remove(const std::string& address);
+  void remove_unknown();
 
  private:
+  bool try_count(const std::string& address) REQUIRES(mutex_);
+
   const std::size_t max_in_all_;
   const std::size_t max_per_address_;
   Mutex mutex_;

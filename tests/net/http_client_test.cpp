@@ -119,6 +119,26 @@ TEST_CASE("a request goes out as it was written, and its reply comes back", "[ht
   CHECK(heard.ends_with("\r\n\r\n{}"));
 }
 
+TEST_CASE("a reply has its headers, in lower case, and says how it came", "[http_client]") {
+  const OneAnswer server(
+      "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+      "HTTP/1.1 200 OK\r\nCache-Control:  public, max-age=1 \r\nX-Two: a\r\nx-two: b\r\n"
+      "Content-Length: 0\r\n\r\n");
+  Fixture f;
+  const auto before = std::chrono::steady_clock::now();
+  const auto reply = f.ask(to(server.url()));
+  REQUIRE(reply.has_value());
+  using Field = std::pair<std::string, std::string>;
+  CHECK(reply.value().headers == std::vector<Field>{{"cache-control", "public, max-age=1"},
+                                                    {"x-two", "a"},
+                                                    {"x-two", "b"},
+                                                    {"content-length", "0"}});
+  CHECK(reply.value().http_version == 11);
+  CHECK(reply.value().waited >= 0us);
+  CHECK(reply.value().answered_at >= before);
+  CHECK(reply.value().answered_at - before >= reply.value().waited);
+}
+
 TEST_CASE("a redirect is a reply, and is not followed", "[http_client]") {
   const OneAnswer server(
       "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n");
@@ -207,4 +227,18 @@ TEST_CASE("a URL is one of HTTP, without a user and password", "[http_client]") 
     CAPTURE(wrong);
     CHECK_FALSE(check_http_url(wrong).has_value());
   }
+}
+
+TEST_CASE("a reference is resolved against the document that it is in", "[http_client]") {
+  const auto resolved = [](const char* base, const char* reference) {
+    const auto url = resolve_url(base, reference);
+    return url.has_value() ? url.value() : "error";
+  };
+  CHECK(resolved("https://e/live/a/index.m3u8?t=1", "v/b.m3u8") == "https://e/live/a/v/b.m3u8");
+  CHECK(resolved("https://e/live/a/index.m3u8", "../x.m4s?k=2") == "https://e/live/x.m4s?k=2");
+  CHECK(resolved("https://e/live/a", "/b") == "https://e/b");
+  CHECK(resolved("https://e/a", "http://other/b") == "http://other/b");
+  CHECK(resolved("https://e/a", "file:///etc/passwd") == "error");
+  CHECK(resolved("https://e/a", "https://u:p@e/") == "error");
+  CHECK(resolved("nonsense", "b") == "error");
 }

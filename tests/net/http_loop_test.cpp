@@ -1,7 +1,5 @@
 #include "net/http_loop.h"
 
-#include <fcntl.h>
-
 #include <catch2/catch.hpp>
 
 #include "tests/base/captured_errors.h"
@@ -108,26 +106,6 @@ TEST_CASE("a listening loop accepts nobody before it is started", "[http]") {
   CHECK(f.connections() == 0);
   f.http->start();
   CHECK(f.poll_until([&] { return f.connections() == 1; }));
-}
-
-TEST_CASE("sockets of a loop are closed in a process that it starts", "[http]") {
-  Fixture f;
-  const auto address = f.listen();
-  f.http->start();
-  HttpTestClient client(address);
-  REQUIRE(f.poll_until([&] { return f.connections() == 1; }));
-  int sockets = 0;
-  const auto port = std::stoi(address.substr(address.rfind(':') + 1));
-  for (int descriptor = 0; descriptor < 1024; ++descriptor) {
-    sockaddr_in local{};
-    socklen_t size = sizeof local;
-    if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&local), &size) != 0 ||
-        local.sin_family != AF_INET || ntohs(local.sin_port) != port)
-      continue;
-    ++sockets;
-    CHECK((::fcntl(descriptor, F_GETFD) & FD_CLOEXEC) != 0);
-  }
-  CHECK(sockets == 2);  // The listening one and the connection.
 }
 
 TEST_CASE("a loop that stops accepts no more and ends what is idle", "[http]") {

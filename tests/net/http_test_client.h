@@ -3,6 +3,7 @@
 // tests of the HTTP server. Everything on the test's thread.
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -71,13 +72,40 @@ class HttpTestClient {
   HttpTestClient& operator=(const HttpTestClient&) = delete;
 
   bool is_connected() const { return is_connected_; }
+  /// Everything that follows is in TLS. `protocols`: offered by ALPN, each behind its length;
+  /// empty: nothing. False where the handshake fails.
+  bool start_tls(std::string_view protocols = {}) {
+    const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(
+        SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+    SSL_CTX_set_options(context.get(), SSL_OP_IGNORE_UNEXPECTED_EOF);
+    tls_.reset(SSL_new(context.get()));
+    SSL_set_fd(tls_.get(), descriptor_);
+    if (!protocols.empty())
+      SSL_set_alpn_protos(tls_.get(), reinterpret_cast<const unsigned char*>(protocols.data()),
+                          static_cast<unsigned>(protocols.size()));
+    return SSL_connect(tls_.get()) == 1;
+  }
+  /// What was agreed upon by ALPN.
+  std::string protocol() const {
+    const unsigned char* name = nullptr;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(tls_.get(), &name, &size);
+    return {reinterpret_cast<const char*>(name), size};
+  }
   bool send(std::string_view text) {
     while (!text.empty()) {
-      const auto sent = ::send(descriptor_, text.data(), text.size(), MSG_NOSIGNAL);
+      const auto sent =
+          tls_ ? SSL_write(tls_.get(), text.data(), static_cast<int>(text.size()))
+               : static_cast<int>(::send(descriptor_, text.data(), text.size(), MSG_NOSIGNAL));
       if (sent <= 0) return false;
       text.remove_prefix(static_cast<std::size_t>(sent));
     }
     return true;
+  }
+  /// What has come and was not read, or comes next; empty once the server has ended.
+  std::string receive_some() {
+    if (received_.empty()) receive();
+    return std::exchange(received_, {});
   }
   void end_sending() { ::shutdown(descriptor_, SHUT_WR); }
   void close() {
@@ -122,14 +150,20 @@ class HttpTestClient {
  private:
   bool receive() {
     char buffer[16384];
-    const auto size = ::recv(descriptor_, buffer, sizeof buffer, 0);
+    const auto size = tls_ ? SSL_read(tls_.get(), buffer, sizeof buffer)
+                           : static_cast<int>(::recv(descriptor_, buffer, sizeof buffer, 0));
     if (size == 0 || (size < 0 && errno == ECONNRESET)) has_ended_ = true;
     if (size <= 0) return false;
     received_.append(buffer, static_cast<std::size_t>(size));
     return true;
   }
 
+  struct FreeTls {
+    void operator()(SSL* tls) const { SSL_free(tls); }
+  };
+
   int descriptor_ = -1;
+  std::unique_ptr<SSL, FreeTls> tls_;
   bool is_connected_ = false;
   bool has_ended_ = false;
   std::string received_;
@@ -177,6 +211,9 @@ class RunningHttpServer {
   ~RunningHttpServer() { loops.stop_and_join(); }
 
   std::string address() const { return server->addresses().front(); }
+  std::string tls_address() const { return server->tls_addresses().front(); }
+  std::string proxy_address() const { return server->proxy_addresses().front(); }
+  std::string proxy_tls_address() const { return server->proxy_tls_addresses().front(); }
   /// Runs `task` on the first loop and waits for its end.
   void run(std::function<void()> task) {
     std::promise<void> done;
@@ -189,6 +226,9 @@ class RunningHttpServer {
   double closed(const std::string& why) {
     return metrics.counter("millrace_http_clients_closed_total", "", {{"why", why}}).value();
   }
+  double proxy_refused(const std::string& reason) {
+    return metrics.counter("millrace_http_proxy_refused_total", "", {{"reason", reason}}).value();
+  }
   double requests(const std::string& kind, int status) {
     return metrics
         .counter("millrace_http_requests_total", "",
@@ -199,6 +239,15 @@ class RunningHttpServer {
     return metrics
         .counter("millrace_errors_total", "",
                  {{"stage", "http"}, {"code", std::string(to_string(code))}})
+        .value();
+  }
+  double cut(const std::string& why) {
+    return metrics.counter("millrace_http2_streams_cut_total", "", {{"why", why}}).value();
+  }
+  double streams() { return metrics.gauge("millrace_http2_streams", "").value(); }
+  double version_requests(const std::string& version, const std::string& tls) {
+    return metrics
+        .counter("millrace_http_version_requests_total", "", {{"version", version}, {"tls", tls}})
         .value();
   }
   double connections() { return metrics.gauge("millrace_http_connections", "").value(); }
