@@ -1,12 +1,10 @@
 #include "hls/channel_output.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "base/check.h"
-#include "hls/playlist/multivariant_playlist.h"
+#include "hls/channel_output_rendition.h"
 #include "hls/responses.h"
 
 namespace millrace::hls {
@@ -22,19 +20,6 @@ constexpr int kCatchUpTargets = 3;
 constexpr MediaTime kCatchUpLowLatency = std::chrono::milliseconds(1);
 // Where no target duration is promised yet.
 constexpr std::uint64_t kUsualTargetSeconds = 2;
-
-std::string media_etag(MediaObject object, std::string_view start_id, std::uint64_t number) {
-  const char* const prefix = object == MediaObject::kInit   ? "init-"
-                             : object == MediaObject::kPart ? "p"
-                                                            : "s";
-  return fmt::format("{}{}-{}", prefix, start_id, number);
-}
-
-std::size_t size_of(const std::vector<Bytes>& pieces) {
-  std::size_t size = 0;
-  for (const Bytes& piece : pieces) size += piece.size();
-  return size;
-}
 
 }  // namespace
 
@@ -54,25 +39,8 @@ OriginContext::OriginContext(Options its_options, Metrics& its_metrics, const Cl
                                            "How long requests waited for a part or a playlist.",
                                            latency_bounds())) {}
 
-struct ChannelOutput::Output final : Sink<CmafChunk> {
-  Output(ChannelOutput& its_channel, Rendition& its_rendition)
-      : channel(its_channel), rendition(its_rendition) {}
-
-  Status push(CmafChunk chunk) override { return channel.push(*this, std::move(chunk)); }
-  Status finish() override { return channel.rest(*this); }
-
-  ChannelOutput& channel;
-  // Under the channel's lock, all that follows.
-  Rendition& rendition;
-  std::shared_ptr<const PlaylistSnapshot> snapshot;
-  std::uint64_t snapshot_version = 0;
-  TimePoint last_request;  ///< For its playlist, or when such a one was answered.
-  ParkedRequests playlists;
-  ParkedRequests parts;  ///< All for the next one: {its counter, 0}.
-};
-
 ChannelOutput::ChannelOutput(std::string name, std::uint64_t discontinuity_sequence,
-                             OriginContext& context)
+                             OriginContext& context, const std::vector<DvrFound>& found)
     : name_(std::move(name)),
       context_(context),
       publish_latency_(context.metrics.histogram(
@@ -82,7 +50,14 @@ ChannelOutput::ChannelOutput(std::string name, std::uint64_t discontinuity_seque
       late_parts_(context.metrics.counter("millrace_hls_late_parts_total",
                                           "Parts that came when their segment was closed already.",
                                           {{"channel", name_}})),
-      windows_(name_, context.options.window, discontinuity_sequence, context.metrics) {}
+      windows_(name_, context.options.window, discontinuity_sequence, context.metrics) {
+  if (!context.options.dvr) return;
+  const auto window = context.options.dvr->options().window_of(name_);
+  if (window.count() == 0) return;
+  auto past = std::make_unique<DvrPast>(window);
+  past->load(found);
+  windows_.keep_past(std::move(past), context.options.start_id);
+}
 
 ChannelOutput::~ChannelOutput() {
   context_.window_bytes -= accounted_bytes_;
@@ -122,7 +97,7 @@ void ChannelOutput::refuse(std::string_view name, bool is_refused) {
         take(output->playlists.take_all(), Woken::Why::kPlaylist, *output, woken);
     }
   }
-  wake(std::move(woken));
+  let_out(std::move(woken));
 }
 
 void ChannelOutput::declare_closed_captions() {
@@ -143,7 +118,7 @@ void ChannelOutput::open_segment(SegmentNumber number, MediaTime start, bool sta
     collect(woken);
     account();
   }
-  wake(std::move(woken));
+  let_out(std::move(woken));
 }
 
 Status ChannelOutput::push(Output& output, CmafChunk chunk) {
@@ -170,7 +145,7 @@ Status ChannelOutput::push(Output& output, CmafChunk chunk) {
   }
   const auto latency = context_.clock.steady_now() - received_at;
   publish_latency_.observe(std::chrono::duration<double>(latency).count());
-  wake(std::move(woken));
+  let_out(std::move(woken));
   return ok();
 }
 
@@ -182,7 +157,7 @@ Status ChannelOutput::rest(Output& output) {
     collect(woken);
     account();
   }
-  wake(std::move(woken));
+  let_out(std::move(woken));
   return ok();
 }
 
@@ -196,7 +171,7 @@ void ChannelOutput::end() {
     for (auto& output : outputs_) take(output->parts.take_all(), Woken::Why::kPart, *output, woken);
     account();
   }
-  wake(std::move(woken));
+  let_out(std::move(woken));
 }
 
 void ChannelOutput::tick() {
@@ -217,7 +192,7 @@ void ChannelOutput::tick() {
     }
     account();
   }
-  wake(std::move(woken));
+  let_out(std::move(woken));
 }
 
 void ChannelOutput::account() {
@@ -284,68 +259,48 @@ ChannelOutput::Refusal ChannelOutput::not_ready() const {
   return {503, "the channel has not begun yet"};
 }
 
-std::shared_ptr<const PlaylistSnapshot> ChannelOutput::snapshot(Output& output) {
+std::shared_ptr<const PlaylistSnapshot> ChannelOutput::snapshot(Output& output, bool wants_dvr) {
   Rendition& rendition = output.rendition;
   const SegmentNumber open = rendition.window->open_number();
   rendition.shown = rendition.window->has_open_parts() ? open : open - 1;
-  if (!output.snapshot || output.snapshot_version != rendition.version) {
-    output.snapshot = std::make_shared<const PlaylistSnapshot>(
+  DvrPast* const past = wants_dvr ? windows_.past() : nullptr;
+  Output::Rendered& rendered = past ? output.dvr : output.live;
+  if (!rendered.snapshot || rendered.version != rendition.version) {
+    std::optional<DvrListing> listing;
+    if (past) listing = past->list(past->rendition(rendition.options.name, rendition.options.kind));
+    rendered.snapshot = std::make_shared<const PlaylistSnapshot>(
         windows_.header(rendition, context_.options.start_id), *rendition.window,
-        context_.playlists);
-    output.snapshot_version = rendition.version;
+        context_.playlists, std::move(listing));
+    rendered.version = rendition.version;
   }
-  return output.snapshot;
-}
-
-void ChannelOutput::answer_multivariant(net::HttpExchange& exchange) {
-  std::shared_ptr<const PlaylistText> text;
-  std::vector<playlist::RenditionEntry> entries;
-  std::uint64_t version = 0, target_seconds = 0;
-  auto captions = playlist::ClosedCaptions::kNone;
-  Refusal refusal;
-  {
-    const MutexLock lock(mutex_);
-    refusal = not_ready();
-    version = windows_.multivariant_version();
-    target_seconds = windows_.target_seconds();
-    captions = windows_.closed_captions();
-    if (windows_.is_ready(context_.clock.steady_now())) {
-      if (multivariant_version_ == version) text = multivariant_;
-      for (const auto& rendition : windows_.renditions()) {
-        if (text || !windows_.is_offered(*rendition)) continue;
-        const auto& init = windows_.init_of(*rendition);
-        entries.push_back({.name = rendition->options.name,
-                           .codecs = init->codecs,
-                           .bandwidth = rendition->bandwidth.peak(),
-                           .average_bandwidth = rendition->bandwidth.average(),
-                           .track = init->track});
-      }
-    }
-  }
-  if (!text && entries.empty())
-    return exchange.respond(
-        error_response(MediaObject::kMultivariant, refusal.status, refusal.why));
-  if (!text) {
-    text = std::make_shared<const PlaylistText>(
-        playlist::render_multivariant(entries, captions),
-        fmt::format("{}-{}", context_.options.start_id, version), context_.playlists.compressed);
-    Counter(context_.playlists.multivariant).increment();
-    const MutexLock lock(mutex_);
-    multivariant_ = text;
-    multivariant_version_ = version;
-  }
-  exchange.respond(playlist_response(exchange.request(), *text, MediaObject::kMultivariant,
-                                     playlist_cache_rule(target_seconds, false)));
+  return rendered.snapshot;
 }
 
 void ChannelOutput::respond(net::HttpExchange& exchange, const PlaylistSnapshot& playlist,
                             bool wants_delta, bool is_blocking) {
   const auto text = playlist.text(wants_delta ? PlaylistForm::kDelta : PlaylistForm::kFull);
-  exchange.respond(playlist_response(exchange.request(), *text, MediaObject::kPlaylist,
-                                     playlist_cache_rule(playlist.target_seconds(), is_blocking)));
+  // What was asked for by its number never becomes wrong, but that a show has ended: the next one's
+  // numbers go on.
+  const auto kept_as = playlist.has_ended() ? CacheClass::kEnded
+                       : is_blocking        ? CacheClass::kBlocking
+                                            : CacheClass::kPlaylist;
+  exchange.respond(
+      playlist_response(exchange.request(), *text, MediaObject::kPlaylist,
+                        cache_rule(context_.options.cache, kept_as, playlist.target_seconds())));
+}
+
+void ChannelOutput::decline(net::HttpExchange& exchange, MediaObject object,
+                            const Refusal& refusal) const {
+  exchange.respond(
+      error_response(object, refusal.status, refusal.why, context_.options.cache.error));
 }
 
 // --- Requests ---------------------------------------------------------------------------------
+
+void ChannelOutput::begin(std::uint64_t discontinuity_sequence) {
+  const MutexLock lock(mutex_);
+  windows_.set_discontinuity_sequence(discontinuity_sequence);
+}
 
 void ChannelOutput::answer(const std::shared_ptr<net::HttpExchange>& exchange,
                            const MediaPath& path) {
@@ -364,8 +319,7 @@ void ChannelOutput::answer_playlist(const std::shared_ptr<net::HttpExchange>& ex
                                     const MediaPath& path) {
   const auto directives = parse_delivery_directives(exchange->request().query);
   if (!directives.has_value())
-    return exchange->respond(
-        error_response(MediaObject::kPlaylist, 400, directives.error().message));
+    return decline(*exchange, MediaObject::kPlaylist, {400, directives.error().message});
   const DeliveryDirectives& asked = directives.value();
   std::shared_ptr<const PlaylistSnapshot> playlist;
   std::optional<ParkedRequests::Key> parked;
@@ -387,13 +341,14 @@ void ChannelOutput::answer_playlist(const std::shared_ptr<net::HttpExchange>& ex
       else if (!windows_.has_ended())
         decision = decide_reload(asked, output->rendition.window->edge());
       if (decision.answer == ReloadAnswer::kAtOnce && windows_.is_servable(output->rendition))
-        playlist = snapshot(*output);
+        playlist = snapshot(*output, asked.dvr);
       if (decision.answer == ReloadAnswer::kRefused)
         refusal = {400, "too far ahead of the live edge"};
       if (decision.answer == ReloadAnswer::kHeld) {
         parked = park(output->playlists, decision.wait_for,
                       {.exchange = exchange,
                        .wants_delta = asked.skip,
+                       .wants_dvr = asked.dvr,
                        .is_blocking_reload = !is_idle || asked.media_sequence_number.has_value(),
                        .since = now});
         if (!parked) refusal = {503, "too many requests wait"};
@@ -406,7 +361,7 @@ void ChannelOutput::answer_playlist(const std::shared_ptr<net::HttpExchange>& ex
   }
   if (playlist)
     return respond(*exchange, *playlist, asked.skip, asked.media_sequence_number.has_value());
-  exchange->respond(error_response(MediaObject::kPlaylist, refusal.status, refusal.why));
+  decline(*exchange, MediaObject::kPlaylist, refusal);
 }
 
 ReloadDecision ChannelOutput::decide_idle(const DeliveryDirectives& asked, Output& output) {
@@ -422,42 +377,6 @@ ReloadDecision ChannelOutput::decide_idle(const DeliveryDirectives& asked, Outpu
         std::max(decision.wait_for,
                  {*asked.media_sequence_number, asked.part.value_or(PlaylistPosition::kWhole)});
   return decision;
-}
-
-void ChannelOutput::answer_media(const std::shared_ptr<net::HttpExchange>& exchange,
-                                 const MediaPath& path) {
-  std::vector<Bytes> body;
-  std::optional<ParkedRequests::Key> parked;
-  Output* output = nullptr;
-  MediaKind kind = MediaKind::kVideo;
-  std::uint64_t target_seconds = 0;
-  Refusal refusal{404, "no such media"};
-  if (path.start_id == context_.options.start_id) {
-    const MutexLock lock(mutex_);
-    target_seconds = windows_.target_seconds();
-    output = find_output(path.rendition);
-    if (output) {
-      const SegmentWindow& window = *output->rendition.window;
-      kind = output->rendition.options.kind;
-      if (path.object == MediaObject::kSegment) body = window.find_segment(path.number);
-      if (path.object == MediaObject::kInit) body = {window.find_init(path.number)};
-      if (path.object == MediaObject::kPart) {
-        body = {window.find_part(path.number)};
-        // The hinted part: "the server MUST […] hold the request until all bytes are available".
-        if (path.number == window.next_part() && !windows_.has_ended()) {
-          parked = park(output->parts, {path.number, 0},
-                        {.exchange = exchange, .since = context_.clock.steady_now()});
-          if (!parked) refusal = {503, "too many requests wait"};
-        }
-      }
-    }
-  }
-  if (parked) return forget_when_aborted(*exchange, *output, MediaObject::kPart, *parked);
-  if (size_of(body) == 0)
-    return exchange->respond(error_response(path.object, refusal.status, refusal.why));
-  exchange->respond(media_response(exchange->request(), path.object, kind,
-                                   media_etag(path.object, path.start_id, path.number),
-                                   std::move(body), media_cache_rule(path.object, target_seconds)));
 }
 
 std::optional<ParkedRequests::Key> ChannelOutput::park(ParkedRequests& place,
@@ -519,6 +438,17 @@ void ChannelOutput::take(std::vector<ParkedRequest> requests, Woken::Why why, Ou
     woken.push_back({.request = std::move(request), .why = why, .output = &output, .bytes = {}});
 }
 
+void ChannelOutput::let_out(WokenList woken) {
+  wake(std::move(woken));
+  if (!context_.options.dvr) return;
+  std::vector<DvrJob> jobs;
+  {
+    const MutexLock lock(mutex_);
+    jobs = windows_.take_jobs();
+  }
+  for (DvrJob& job : jobs) context_.options.dvr->append(std::move(job));
+}
+
 void ChannelOutput::wake(WokenList woken) {
   if (woken.empty()) return;
   const auto now = context_.clock.steady_now();
@@ -541,7 +471,7 @@ void ChannelOutput::answer_woken(const Woken& woken) {
   const bool is_part = woken.why == Woken::Why::kPart;
   const MediaObject object = is_part ? MediaObject::kPart : MediaObject::kPlaylist;
   if (woken.why == Woken::Why::kTooLate)
-    return exchange.respond(error_response(object, 503, "nothing new came in time"));
+    return decline(exchange, object, {503, "nothing new came in time"});
   std::shared_ptr<const PlaylistSnapshot> playlist;
   MediaKind kind = MediaKind::kVideo;
   std::uint64_t target_seconds = 0;
@@ -550,16 +480,15 @@ void ChannelOutput::answer_woken(const Woken& woken) {
     kind = woken.output->rendition.options.kind;
     target_seconds = windows_.target_seconds();
     if (!is_part && windows_.is_servable(woken.output->rendition))
-      playlist = snapshot(*woken.output);
+      playlist = snapshot(*woken.output, woken.request.wants_dvr);
     if (!is_part) woken.output->last_request = context_.clock.steady_now();
   }
   if (playlist)
     return respond(exchange, *playlist, woken.request.wants_delta,
                    woken.request.is_blocking_reload);
-  if (woken.bytes.empty()) return exchange.respond(error_response(object, 404, "it will not come"));
-  exchange.respond(media_response(exchange.request(), object, kind,
-                                  media_etag(object, context_.options.start_id, woken.part),
-                                  woken.bytes, media_cache_rule(object, target_seconds)));
+  if (woken.bytes.empty()) return decline(exchange, object, {404, "it will not come"});
+  respond_media(exchange, {object, kind, context_.options.start_id, woken.part, target_seconds},
+                woken.bytes);
 }
 
 }  // namespace millrace::hls

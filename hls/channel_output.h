@@ -12,6 +12,7 @@
 
 #include "base/mutex.h"
 #include "hls/channel_windows.h"
+#include "hls/dvr/dvr_store.h"
 #include "hls/hls.h"
 #include "hls/media_path.h"
 #include "hls/parked_requests.h"
@@ -39,7 +40,9 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  ChannelOutput(std::string name, std::uint64_t discontinuity_sequence, OriginContext& context);
+  /// `found`: what the disk has of it from earlier starts.
+  ChannelOutput(std::string name, std::uint64_t discontinuity_sequence, OriginContext& context,
+                const std::vector<DvrFound>& found = {});
   ~ChannelOutput() override;
 
   Sink<CmafChunk>& add_rendition(RenditionOptions options) override;
@@ -55,6 +58,8 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   Demand demand(std::string_view rendition) const override;
   void on_awaited(std::function<void()> handler) override { on_awaited_ = std::move(handler); }
 
+  /// The first discontinuity sequence number, before the first segment.
+  void begin(std::uint64_t discontinuity_sequence);
   /// A GET or HEAD of one of the channel's objects, whose path this is.
   void answer(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path);
   /// Time has passed: requests that waited too long are given up, old media is let go.
@@ -74,6 +79,18 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
     std::vector<Bytes> bytes;
   };
   using WokenList = std::vector<Woken>;
+  /// What is answered with media.
+  struct Media {
+    MediaObject object = MediaObject::kSegment;
+    MediaKind kind = MediaKind::kVideo;
+    std::string start_id;
+    std::uint64_t number = 0;  ///< As in MediaPath.
+    std::uint64_t target_seconds = 0;
+  };
+  struct Multivariant {
+    std::shared_ptr<const PlaylistText> text;
+    std::uint64_t version = 0;
+  };
   /// What a request came to, to be said outside the lock.
   struct Refusal {
     int status = 404;
@@ -88,13 +105,20 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   /// Why no playlist is served.
   Refusal not_ready() const REQUIRES(mutex_);
   Output* find_output(std::string_view rendition) REQUIRES(mutex_);
-  std::shared_ptr<const PlaylistSnapshot> snapshot(Output& output) REQUIRES(mutex_);
+  std::shared_ptr<const PlaylistSnapshot> snapshot(Output& output, bool wants_dvr) REQUIRES(mutex_);
   void answer_multivariant(net::HttpExchange& exchange);
   void answer_playlist(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path);
   void answer_media(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path);
   void answer_woken(const Woken& woken);
+  /// Media on disk.
+  std::optional<DvrPast::Media> find_kept(const MediaPath& path) const REQUIRES(mutex_);
+  void answer_kept(const std::shared_ptr<net::HttpExchange>& exchange, Media media,
+                   std::shared_ptr<const DvrPlace> place);
+  void respond_media(net::HttpExchange& exchange, const Media& media,
+                     std::vector<Bytes> body) const;
   void respond(net::HttpExchange& exchange, const PlaylistSnapshot& playlist, bool wants_delta,
                bool is_blocking);
+  void decline(net::HttpExchange& exchange, MediaObject object, const Refusal& refusal) const;
 
   /// Nothing where there is no room for it.
   std::optional<ParkedRequests::Key> park(ParkedRequests& place, const PlaylistPosition& wait_for,
@@ -109,6 +133,8 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
                      WokenList& woken) REQUIRES(mutex_);
   void take(std::vector<ParkedRequest> requests, Woken::Why why, Output& output, WokenList& woken)
       REQUIRES(mutex_);
+  /// What came of a call, once its lock is released: answers, and what the disk gets.
+  void let_out(WokenList woken);
   void wake(WokenList woken);
   void account() REQUIRES(mutex_);
 
@@ -122,8 +148,8 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   mutable Mutex mutex_;
   ChannelWindows windows_ GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Output>> outputs_ GUARDED_BY(mutex_);  ///< Never removed.
-  std::shared_ptr<const PlaylistText> multivariant_ GUARDED_BY(mutex_);
-  std::uint64_t multivariant_version_ GUARDED_BY(mutex_) = 0;
+  Multivariant multivariant_ GUARDED_BY(mutex_);
+  Multivariant dvr_multivariant_ GUARDED_BY(mutex_);
   std::size_t accounted_bytes_ GUARDED_BY(mutex_) = 0;
 };
 

@@ -15,8 +15,6 @@ using namespace std::chrono_literals;
 // Target Duration". Apple's authoring specification wants six segments.
 constexpr int kLeastTargets = 3;
 constexpr std::size_t kLeastSegments = 6;
-// Delta updates begin six target durations from the end (4.4.3.8, CAN-SKIP-UNTIL).
-constexpr std::uint64_t kSkipTargets = 6;
 // Apple's authoring specification 14.3.
 constexpr playlist::PrintedTime kHoldBackParts = 3;
 // A rendition that has no init segment by then is left out of the multivariant playlist until it
@@ -38,6 +36,11 @@ ChannelWindows::ChannelWindows(std::string channel, MediaTime window,
       window_(window),
       metrics_(metrics),
       discontinuity_sequence_(discontinuity_sequence) {}
+
+void ChannelWindows::keep_past(std::unique_ptr<DvrPast> past, const std::string& start_id) {
+  past_ = std::move(past);
+  start_id_ = std::make_shared<const std::string>(start_id);
+}
 
 // --- Renditions -------------------------------------------------------------------------------
 
@@ -105,6 +108,9 @@ void ChannelWindows::open_segment(SegmentNumber number, MediaTime start, bool st
                                   TimePoint now) {
   if (std::exchange(has_ended_, false)) begin_show(number, now);
   CHECK(opened_.empty() || number == opened_.back().number + 1);
+  // What a playlist with ?dvr lists before it is of another show, or of an earlier start.
+  if (past_ && opened_.empty() && !past_->is_empty()) starts_discontinuity = true;
+  newest_start_ = start;
   opened_.push_back({number, start, starts_discontinuity});
   for (auto& rendition : renditions_) {
     if (!rendition->window && rendition->is_active) begin_window(*rendition, now);
@@ -217,11 +223,32 @@ void ChannelWindows::finish_segment(Rendition& rendition, TimePoint now) {
     rendition.gaps.increment();
     return window.complete_as_gap(end, now);
   }
-  rendition.segments.increment();
-  window.complete(now);
+  complete(rendition, now);
   const WindowSegment& segment = window.listed(window.listed_count() - 1);
   if (!std::exchange(rendition.has_held_media, false))
     update_bandwidth(rendition, true, segment.bytes, playlist::from_printed(segment.line.duration));
+}
+
+void ChannelWindows::complete(Rendition& rendition, TimePoint now) {
+  SegmentWindow& window = *rendition.window;
+  rendition.segments.increment();
+  if (!past_) return window.complete(now);
+  const auto place = std::make_shared<DvrPlace>();
+  window.complete(now, place);
+  const WindowSegment& segment = window.listed(window.listed_count() - 1);
+  jobs_.push_back({.channel = channel_,
+                   .rendition = rendition.options.name,
+                   .start_id = *start_id_,
+                   .kind = rendition.options.kind,
+                   .segment = {.number = segment.line.number,
+                               .start = segment.line.start,
+                               .duration = segment.line.duration,
+                               .map = segment.line.map,
+                               .starts_discontinuity = segment.line.starts_discontinuity,
+                               .is_independent = segment.line.parts.front().is_independent},
+                   .init = window.find_init(segment.line.map),
+                   .parts = segment.parts,
+                   .place = place});
 }
 
 const ChannelWindows::OpenedSegment* ChannelWindows::find_opened(SegmentNumber number) const {
@@ -261,10 +288,7 @@ void ChannelWindows::end(TimePoint now) {
     rendition->awaited = 0;
     if (!rendition->window) continue;
     settle(*rendition, now);
-    if (rendition->window->has_open_parts()) {
-      rendition->window->complete(now);
-      rendition->segments.increment();
-    }
+    if (rendition->window->has_open_parts()) complete(*rendition, now);
     const MediaTime listed = playlist::from_printed(rendition->window->listed_duration());
     ended_until_ = std::max(ended_until_, now + listed + kLeastTargets * promised());
   }
@@ -304,10 +328,35 @@ void ChannelWindows::unlist_first(TimePoint now) {
   // 6.2.2: "The server MUST increment the value of the EXT-X-DISCONTINUITY-SEQUENCE tag by one for
   // every EXT-X-DISCONTINUITY tag that it removes".
   discontinuity_sequence_ += opened_.front().starts_discontinuity ? 1 : 0;
+  if (past_) keep_first();
   for (auto& rendition : renditions_)
     if (rendition->window && rendition->window->listed_count() > 0)
       rendition->window->unlist_first(now, promised());
   opened_.pop_front();
+}
+
+/// The first segment goes on in playlists with ?dvr, if any rendition has listed it.
+void ChannelWindows::keep_first() {
+  DvrSlot slot{.start_id = start_id_,
+               .number = opened_.front().number,
+               .start = opened_.front().start,
+               .starts_discontinuity = opened_.front().starts_discontinuity,
+               .lines = {}};
+  for (const auto& rendition : renditions_) {
+    if (!rendition->window || rendition->window->listed_count() == 0) continue;
+    const WindowSegment& segment = rendition->window->listed(0);
+    if (segment.line.number != slot.number) continue;
+    slot.duration = std::max(slot.duration, segment.line.duration);
+    const std::size_t index = past_->rendition(rendition->options.name, rendition->options.kind);
+    slot.lines.resize(std::max(slot.lines.size(), index + 1));
+    slot.lines[index] = {
+        .start = segment.line.start,
+        .duration = segment.line.duration,
+        .map = segment.line.map,
+        .is_independent = segment.line.parts.empty() || segment.line.parts.front().is_independent,
+        .place = segment.place};
+  }
+  if (slot.duration > 0) past_->add(std::move(slot));
 }
 
 std::size_t ChannelWindows::shrink(TimePoint now) {
@@ -316,14 +365,14 @@ std::size_t ChannelWindows::shrink(TimePoint now) {
 
 void ChannelWindows::tick(TimePoint now) {
   drop_unused(now);
+  if (past_ && past_->trim(newest_start_)) all_changed();
   if (!has_ended_ || now < ended_until_) return;
+  while (!opened_.empty()) unlist_first(now);
   for (auto& rendition : renditions_) {
     if (!rendition->window) continue;
     bytes_ -= rendition->window->clear();
     rendition->window.reset();
   }
-  for (const auto& opened : opened_) discontinuity_sequence_ += opened.starts_discontinuity ? 1 : 0;
-  opened_.clear();
 }
 
 void ChannelWindows::drop_unused(TimePoint now) {

@@ -10,10 +10,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/metrics.h"
 #include "hls/bandwidth.h"
+#include "hls/dvr/dvr_past.h"
 #include "hls/hls.h"
 #include "hls/playlist/multivariant_playlist.h"
 #include "hls/playlist_snapshot.h"
@@ -46,6 +48,17 @@ class ChannelWindows {
 
   ChannelWindows(std::string channel, MediaTime window, std::uint64_t discontinuity_sequence,
                  Metrics& metrics);
+
+  /// What leaves the windows is listed in playlists with ?dvr, and complete segments are to be
+  /// written to disk from now on. Before the first segment.
+  void keep_past(std::unique_ptr<DvrPast> past, const std::string& start_id);
+  /// Null: there are no such playlists.
+  DvrPast* past() { return past_.get(); }
+  const DvrPast* past() const { return past_.get(); }
+  /// What is to be written, oldest first.
+  std::vector<DvrJob> take_jobs() { return std::exchange(jobs_, {}); }
+  /// Of the first segment's. Before it.
+  void set_discontinuity_sequence(std::uint64_t first) { discontinuity_sequence_ = first; }
 
   /// The rendition of that name, made where it is missing. It is never destroyed.
   Rendition& add_rendition(RenditionOptions options);
@@ -121,11 +134,13 @@ class ChannelWindows {
   void settle(Rendition& rendition, TimePoint now);
   bool is_over(const Rendition& rendition) const;
   void finish_segment(Rendition& rendition, TimePoint now);
+  void complete(Rendition& rendition, TimePoint now);
   const OpenedSegment* find_opened(SegmentNumber number) const;
   MediaTime end_of(SegmentNumber number) const;
   std::size_t trim(MediaTime least, TimePoint now);
   bool may_lose_first(MediaTime least) const;
   void unlist_first(TimePoint now);
+  void keep_first();
   void drop_unused(TimePoint now);
   void changed(Rendition& rendition);
   void all_changed();
@@ -147,6 +162,10 @@ class ChannelWindows {
   std::size_t bytes_ = 0;
   playlist::ClosedCaptions closed_captions_ = playlist::ClosedCaptions::kNone;
   std::uint64_t multivariant_version_ = 0;
+  std::unique_ptr<DvrPast> past_;
+  std::shared_ptr<const std::string> start_id_;  ///< Where there is a past.
+  std::vector<DvrJob> jobs_;                     ///< Taken after each call.
+  MediaTime newest_start_{};                     ///< Of all segments so far.
 };
 
 }  // namespace millrace::hls

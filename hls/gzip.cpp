@@ -3,6 +3,8 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "base/check.h"
 
@@ -16,6 +18,9 @@ constexpr int kLevel = 6;
 constexpr int kSmallWindow = 12;  // 4 KiB.
 constexpr int kLargeWindow = 15;
 constexpr int kWithGzipHeader = 16;
+constexpr int kRaw = -1;
+// An empty stored block ends a piece that others follow; and one byte stays free.
+constexpr std::size_t kFlushBytes = 16;
 constexpr int kSmallMemory = 5;
 constexpr int kLargeMemory = 8;
 
@@ -36,24 +41,60 @@ bool is_zero_weight(std::string_view parameter) {
   return parameter.substr(2).find_first_not_of("0.") == std::string_view::npos;
 }
 
-}  // namespace
-
-Bytes gzip(std::string_view text) {
+/// `format`: added to or made of the window's size as deflateInit2() wants it.
+Bytes compress(std::string_view text, int format, int flush) {
   z_stream stream{};
   const bool is_small = text.size() <= std::size_t{1} << kSmallWindow;
-  CHECK(deflateInit2(&stream, kLevel, Z_DEFLATED,
-                     (is_small ? kSmallWindow : kLargeWindow) + kWithGzipHeader,
+  const int window = is_small ? kSmallWindow : kLargeWindow;
+  CHECK(deflateInit2(&stream, kLevel, Z_DEFLATED, format == kRaw ? -window : window + format,
                      is_small ? kSmallMemory : kLargeMemory, Z_DEFAULT_STRATEGY) == Z_OK);
-  MutableBytes out(deflateBound(&stream, static_cast<uLong>(text.size())));
+  MutableBytes out(deflateBound(&stream, static_cast<uLong>(text.size())) + kFlushBytes);
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
   stream.avail_in = static_cast<uInt>(text.size());
   stream.next_out = out.data();
   stream.avail_out = static_cast<uInt>(out.size());
-  const int result = deflate(&stream, Z_FINISH);
+  const int result = deflate(&stream, flush);
   const std::size_t size = stream.total_out;
+  const bool has_room = stream.avail_out > 0;
   deflateEnd(&stream);
-  CHECK(result == Z_STREAM_END);  // There is room for any outcome.
+  // There is room for any outcome.
+  CHECK(result == (flush == Z_FINISH ? Z_STREAM_END : Z_OK) && has_room);
   return Bytes(std::move(out)).slice(0, size);
+}
+
+}  // namespace
+
+Bytes gzip(std::string_view text) {
+  return compress(text, kWithGzipHeader, Z_FINISH);
+}
+
+DeflatedPiece deflate_piece(std::string_view text) {
+  return {.bytes = compress(text, kRaw, Z_SYNC_FLUSH),
+          .checksum = static_cast<std::uint32_t>(
+              crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size())),
+          .plain_bytes = text.size()};
+}
+
+std::vector<Bytes> gzip_of(std::span<const DeflatedPiece* const> pieces) {
+  // RFC 1952 2.3: deflate, no flags, no time, Unix.
+  static constexpr std::array<std::uint8_t, 10> kHeader{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3};
+  std::vector<Bytes> body{Bytes::of_static(kHeader)};
+  body.reserve(pieces.size() + 2);
+  uLong checksum = 0;
+  std::size_t size = 0;
+  for (const DeflatedPiece* const piece : pieces) {
+    body.push_back(piece->bytes);
+    checksum = crc32_combine(checksum, piece->checksum, static_cast<z_off_t>(piece->plain_bytes));
+    size += piece->plain_bytes;
+  }
+  // An empty last block of the fixed kind (RFC 1951 3.2.6), and the trailer.
+  std::array<std::uint8_t, 10> end{0x03, 0x00};
+  for (std::size_t i = 0; i < 4; ++i) {
+    end[2 + i] = static_cast<std::uint8_t>(checksum >> (8 * i) & 0xff);
+    end[6 + i] = static_cast<std::uint8_t>(size >> (8 * i) & 0xff);
+  }
+  body.push_back(Bytes::copy_of(end));
+  return body;
 }
 
 bool accepts_gzip(std::string_view accept_encoding) {

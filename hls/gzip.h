@@ -1,12 +1,26 @@
 #pragma once
 // Playlists as gzip (RFC 1952), and who wants them so. Pure; any thread.
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 
 namespace millrace::hls {
 
 Bytes gzip(std::string_view text);
+
+/// A part of a text, compressed by itself, that can stand in any number of gzip texts.
+struct DeflatedPiece {
+  Bytes bytes;  ///< RFC 1951 up to a byte's boundary; not the last block.
+  std::uint32_t checksum = 0;
+  std::size_t plain_bytes = 0;
+};
+DeflatedPiece deflate_piece(std::string_view text);
+/// The pieces one behind the other as one gzip text, without a copy of them.
+std::vector<Bytes> gzip_of(std::span<const DeflatedPiece* const> pieces);
 
 /// Of an Accept-Encoding header (RFC 9110 12.5.3): gzip is named, and not with q=0.
 bool accepts_gzip(std::string_view accept_encoding);

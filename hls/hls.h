@@ -16,6 +16,9 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/result.h"
+#include "hls/cache_lifetimes.h"
+#include "hls/dvr/dvr_options.h"
+#include "hls/playback/playback_options.h"
 #include "media/cmaf_chunk.h"
 #include "media/sink.h"
 #include "net/event_loop.h"
@@ -23,12 +26,25 @@
 
 namespace millrace::hls {
 
+/// What is kept on disk for rewinding (dvr/dvr_store.h).
+class DvrStore;
+
+/// Takes the folder for this server alone, and reads what is in it. kSystem: it cannot be written;
+/// kDenied: another server has it. The event loops outlive it; so do `metrics` and `clock`.
+Result<std::shared_ptr<DvrStore>> open_dvr(DvrOptions options, Metrics& metrics,
+                                           const Clock& clock);
+
 struct Options {
   MediaTime window = std::chrono::seconds(14);
   /// Media in memory, all channels together. Past it the channel that grows loses its oldest
   /// segments that the specification lets go; a gauge and a counter tell.
   std::size_t max_window_bytes = std::size_t{4} * 1024 * 1024 * 1024;
   std::size_t max_parked_requests = 100'000;  ///< Past it 503 at once.
+  /// Whether the multivariant playlist has a variant without pictures beside those that have some.
+  bool audio_only = false;
+  CacheLifetimes cache{};
+  PlaybackOptions playback{};
+  std::shared_ptr<DvrStore> dvr = nullptr;  ///< Null: nothing is kept.
   /// Names this start of the server in part and init URIs: no URL ever has two contents.
   std::string start_id;
 };
@@ -119,7 +135,7 @@ class Origin {
   /// Any thread. The first discontinuity sequence number comes from the caller (state or clock).
   virtual std::shared_ptr<Channel> add_channel(const std::string& name,
                                                std::uint64_t first_discontinuity_sequence) = 0;
-  /// Answers /live/NAME/… On the exchange's loop.
+  /// Answers what is_origin_path() says. On the exchange's loop.
   virtual void handle(std::shared_ptr<net::HttpExchange> exchange) = 0;
 };
 

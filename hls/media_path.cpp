@@ -94,6 +94,7 @@ Result<DeliveryDirectives> parse_delivery_directives(std::string_view query) {
     const auto equals = pair.find('=');
     const auto name = pair.substr(0, equals);
     const auto value = equals == std::string_view::npos ? "" : pair.substr(equals + 1);
+    if (name == "dvr") directives.dvr = true;
     if (name == "_HLS_skip") directives.skip = value == "YES" || value == "v2";
     if (name != "_HLS_msn" && name != "_HLS_part") continue;
     const auto number = parse_number(value);

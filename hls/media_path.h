@@ -27,10 +27,12 @@ struct MediaPath {
 /// Nothing for a path that no object has. Names are not percent-encoded: no channel needs it.
 std::optional<MediaPath> parse_media_path(std::string_view path);
 
-/// _HLS_msn, _HLS_part, _HLS_skip; everything else in a query is ignored (BR-12).
+/// _HLS_msn, _HLS_part, _HLS_skip, and our own `dvr`, with or without a value; everything else in a
+/// query is ignored (BR-12).
 struct DeliveryDirectives {
   std::optional<SegmentNumber> media_sequence_number;
   std::optional<std::uint64_t> part;
+  bool dvr = false;   ///< The playlist that goes back as far as the disk does.
   bool skip = false;  ///< A delta update is welcome; "YES" and "v2" alike while there are no dates.
 };
 

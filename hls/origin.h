@@ -5,10 +5,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/mutex.h"
 #include "hls/channel_output.h"
 #include "hls/hls.h"
+#include "hls/playback/playback_guard.h"
 
 namespace millrace::hls {
 
@@ -23,11 +25,16 @@ class ChannelOrigin final : public Origin {
 
  private:
   std::shared_ptr<ChannelOutput> find(std::string_view name);
+  void load(std::vector<DvrFound> found);
+  std::shared_ptr<ChannelOutput> take_kept(const std::string& name);
   void tick();
 
   OriginContext context_;
+  PlaybackGuard guard_;
   Mutex mutex_;
   std::map<std::string, std::shared_ptr<ChannelOutput>, std::less<>> channels_ GUARDED_BY(mutex_);
+  /// Of those the ones that no publisher has had in this start.
+  std::map<std::string, std::shared_ptr<ChannelOutput>> kept_ GUARDED_BY(mutex_);
   net::Timer timer_;
 };
 

@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
-
-#include "hls/gzip.h"
 
 namespace millrace::hls {
 namespace {
@@ -36,22 +35,20 @@ PlaylistCounters::PlaylistCounters(Metrics& metrics)
       compressed(metrics.counter("millrace_hls_playlists_compressed_total",
                                  "Playlists compressed with gzip.")) {}
 
-const Bytes& PlaylistText::compressed() const {
-  std::call_once(once_, [this] {
-    gzip_ = gzip(text_.text());
-    compressions_.increment();
-  });
-  return gzip_;
-}
-
 PlaylistSnapshot::PlaylistSnapshot(PlaylistHeader header, const SegmentWindow& window,
-                                   const PlaylistCounters& counters)
+                                   const PlaylistCounters& counters, std::optional<DvrListing> past)
     : header_(std::move(header)),
       part_target_(playlist::to_printed(window.init()->part_target)),
       has_independent_segments_(window.has_independent_segments()),
       next_part_(window.next_part()),
       open_(window.open().line),
+      past_(std::move(past)),
       counters_(counters) {
+  if (past_) {
+    has_independent_segments_ &= past_->has_independent_segments;
+    header_.target_seconds = std::max(header_.target_seconds, past_->least_target_seconds);
+    header_.can_skip_until = kSkipTargets * header_.target_seconds;
+  }
   const std::size_t without_parts = count_without_parts(window, header_.target_seconds);
   complete_.reserve(window.listed_count() - without_parts);
   without_parts_.reserve(without_parts);
@@ -67,6 +64,7 @@ PlaylistSnapshot::PlaylistSnapshot(PlaylistHeader header, const SegmentWindow& w
                               .lists_parts = false,
                               .parts = {}});
   }
+  first_number_ = window.listed_count() > 0 ? window.listed(0).line.number : window.open_number();
   for (std::size_t i = without_parts; i < window.listed_count(); ++i)
     complete_.push_back(window.share_listed(i));
 }
@@ -89,6 +87,11 @@ std::shared_ptr<const PlaylistText> PlaylistSnapshot::render(PlaylistForm form) 
                                 .next_part = next_part_,
                                 .has_ended = header_.has_ended,
                                 .reports = {}};
+  std::vector<playlist::Segment> loose;
+  if (past_) {
+    for (const auto& slot : past_->loose) loose.push_back(slot->segment(past_->rendition));
+    list_past(media, loose);
+  }
   for (const auto& segment : without_parts_) media.segments.push_back(&segment);
   for (const auto& segment : complete_) media.segments.push_back(&segment->line);
   if (!open_.parts.empty()) media.segments.push_back(&open_);
@@ -100,11 +103,42 @@ std::shared_ptr<const PlaylistText> PlaylistSnapshot::render(PlaylistForm form) 
     return text(PlaylistForm::kFull);
   Counter counter = form == PlaylistForm::kFull ? counters_.full : counters_.delta;
   counter.increment();
-  const bool is_full = form == PlaylistForm::kFull;
-  return std::make_shared<const PlaylistText>(
-      is_full ? playlist::render(media) : playlist::render_delta(media),
-      fmt::format("{}-{}{}", header_.start_id, header_.version, is_full ? "" : "-delta"),
-      counters_.compressed);
+  if (form == PlaylistForm::kFull) return render_whole(media);
+  return std::make_shared<const PlaylistText>(playlist::render_delta(media), etag(form),
+                                              counters_.compressed);
+}
+
+/// `loose`: its segments that are in no block, which live as long as `media` is used.
+void PlaylistSnapshot::list_past(playlist::MediaPlaylist& media,
+                                 const std::vector<playlist::Segment>& loose) const {
+  media.is_dvr = true;
+  for (const auto& segment : loose) media.segments.push_back(&segment);
+  // Numbers of an earlier start count backwards from those of now.
+  media.media_sequence = first_number_ - std::min(first_number_, past_->count);
+  media.discontinuity_sequence -= std::min(media.discontinuity_sequence, past_->discontinuities);
+  if (past_->blocks.empty()) return;
+  media.earlier = {.count = past_->in_blocks,
+                   .map_before = past_->blocks.front()->unsaid_map(),
+                   .map_behind = past_->blocks.back()->map_behind()};
+}
+
+std::shared_ptr<const PlaylistText> PlaylistSnapshot::render_whole(
+    const playlist::MediaPlaylist& media) const {
+  if (media.earlier.count == 0)
+    return std::make_shared<const PlaylistText>(playlist::render(media), etag(PlaylistForm::kFull),
+                                                counters_.compressed);
+  PlaylistText::Pieces pieces;
+  pieces.reserve(past_->blocks.size() + 2);
+  pieces.push_back(std::make_shared<const PlaylistPiece>(playlist::render_head(media)));
+  for (const auto& block : past_->blocks) pieces.push_back(block->piece());
+  pieces.push_back(std::make_shared<const PlaylistPiece>(playlist::render_tail(media)));
+  return std::make_shared<const PlaylistText>(std::move(pieces), etag(PlaylistForm::kFull),
+                                              counters_.compressed);
+}
+
+std::string PlaylistSnapshot::etag(PlaylistForm form) const {
+  return fmt::format("{}-{}{}{}", header_.start_id, header_.version, past_ ? "-dvr" : "",
+                     form == PlaylistForm::kFull ? "" : "-delta");
 }
 
 }  // namespace millrace::hls

@@ -1,22 +1,29 @@
 #pragma once
 // One version of a rendition's media playlist, immutable: rendered at most once and compressed at
 // most once, each by the first request that needs it. Any thread; a second one that needs the same
-// text at that moment waits the some 50 µs that the first takes.
+// text at that moment waits the some 50 µs that the first takes; of a playlist with ?dvr as long
+// as it takes for what is new in it.
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/metrics.h"
 #include "hls/blocking_reload.h"
+#include "hls/dvr/dvr_past.h"
 #include "hls/playlist/media_playlist.h"
+#include "hls/playlist_text.h"
 #include "hls/segment_window.h"
 
 namespace millrace::hls {
 
 enum class PlaylistForm { kFull, kDelta };
+
+/// Delta updates begin so many target durations from the end (4.4.3.8, CAN-SKIP-UNTIL).
+inline constexpr std::uint64_t kSkipTargets = 6;
 
 struct PlaylistCounters {
   explicit PlaylistCounters(Metrics& metrics);
@@ -24,25 +31,6 @@ struct PlaylistCounters {
   Counter delta;
   Counter multivariant;
   Counter compressed;
-};
-
-/// A text, and its gzip made when first asked for.
-class PlaylistText {
- public:
-  PlaylistText(std::string_view text, std::string etag, Counter compressed)
-      : text_(Bytes::copy_of(text)), etag_(std::move(etag)), compressions_(compressed) {}
-
-  const Bytes& plain() const { return text_; }
-  const Bytes& compressed() const;
-  /// Without quotes; another one than that of any other text at the same URL.
-  const std::string& etag() const { return etag_; }
-
- private:
-  const Bytes text_;
-  const std::string etag_;
-  mutable Counter compressions_;
-  mutable std::once_flag once_;
-  mutable Bytes gzip_;
 };
 
 /// What all of a channel's playlists say, and where the other renditions are.
@@ -63,12 +51,14 @@ struct PlaylistHeader {
 
 class PlaylistSnapshot {
  public:
-  /// Takes what it needs of the window, which is not empty and has an init segment.
+  /// Takes what it needs of the window, which is not empty and has an init segment. `past`: what is
+  /// listed before it, of a playlist with ?dvr.
   PlaylistSnapshot(PlaylistHeader header, const SegmentWindow& window,
-                   const PlaylistCounters& counters);
+                   const PlaylistCounters& counters, std::optional<DvrListing> past = {});
 
   std::shared_ptr<const PlaylistText> text(PlaylistForm form) const;
   std::uint64_t target_seconds() const { return header_.target_seconds; }
+  bool has_ended() const { return header_.has_ended; }
 
  private:
   struct Rendered {
@@ -76,14 +66,19 @@ class PlaylistSnapshot {
     std::shared_ptr<const PlaylistText> text;
   };
   std::shared_ptr<const PlaylistText> render(PlaylistForm form) const;
+  void list_past(playlist::MediaPlaylist& media, const std::vector<playlist::Segment>& loose) const;
+  std::shared_ptr<const PlaylistText> render_whole(const playlist::MediaPlaylist& media) const;
+  std::string etag(PlaylistForm form) const;
 
   PlaylistHeader header_;
   playlist::PrintedTime part_target_;
   bool has_independent_segments_;
   std::uint64_t next_part_;
+  SegmentNumber first_number_ = 0;  ///< Of the window.
   std::vector<std::shared_ptr<const WindowSegment>> complete_;
   std::vector<playlist::Segment> without_parts_;  ///< The first of them, as they are listed now.
   playlist::Segment open_;
+  const std::optional<DvrListing> past_;
   const PlaylistCounters& counters_;  ///< The origin's, which outlives its channels.
   mutable Rendered full_;
   mutable Rendered delta_;

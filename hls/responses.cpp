@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <utility>
 
 #include "hls/byte_range.h"
 #include "hls/gzip.h"
@@ -14,12 +14,6 @@ using net::HttpMethod;
 using net::HttpResponse;
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-// Media of any age is fetched through caches for as long as the window lasts; its URL never has
-// another content, so that an hour is as good as a minute.
-constexpr std::chrono::seconds kMediaAge(3600);
-// An error's cause is often gone a second later (a part that comes, a channel that starts).
-constexpr std::chrono::seconds kErrorAge(1);
-
 void add_cors(Headers& headers) {
   headers.emplace_back("Access-Control-Allow-Origin", "*");
   // Players correct their clocks and a cache's staleness by these (llhls.md section 11).
@@ -28,6 +22,7 @@ void add_cors(Headers& headers) {
 }
 
 std::string to_header(const CacheRule& rule) {
+  if (rule.max_age.count() == 0) return "no-cache";
   return fmt::format("public, max-age={}{}", rule.max_age.count(),
                      rule.is_immutable ? ", immutable" : "");
 }
@@ -43,18 +38,6 @@ std::string_view content_type_of(MediaKind kind) {
 }
 
 }  // namespace
-
-CacheRule playlist_cache_rule(std::uint64_t target_seconds, bool is_blocking) {
-  const std::chrono::seconds target(target_seconds);
-  if (is_blocking) return {.max_age = 6 * target};
-  return {.max_age = std::max(target / 2, std::chrono::seconds(1))};
-}
-
-CacheRule media_cache_rule(MediaObject object, std::uint64_t target_seconds) {
-  const std::chrono::seconds least(6 * target_seconds);
-  if (object == MediaObject::kPart) return {.max_age = least, .is_immutable = true};
-  return {.max_age = std::max(least, kMediaAge), .is_immutable = true};
-}
 
 HttpResponse playlist_response(const net::HttpRequest& request, const PlaylistText& text,
                                MediaObject object, const CacheRule& rule) {
@@ -72,7 +55,7 @@ HttpResponse playlist_response(const net::HttpRequest& request, const PlaylistTe
     return response;
   }
   if (is_compressed) response.headers.emplace_back("Content-Encoding", "gzip");
-  response.body = {is_compressed ? text.compressed() : text.plain()};
+  response.body = is_compressed ? text.compressed() : text.plain();
   return response;
 }
 
@@ -113,17 +96,24 @@ HttpResponse media_response(const net::HttpRequest& request, MediaObject object,
   return response;
 }
 
-HttpResponse error_response(MediaObject object, int status, std::string_view why) {
+HttpResponse error_response(MediaObject object, int status, std::string_view why,
+                            std::chrono::seconds max_age) {
   HttpResponse response{.status = status,
                         .kind = to_string(object),
                         .headers = {{"Content-Type", "text/plain"}},
                         .body = {Bytes::copy_of(fmt::format("{}\n", why))}};
-  if (status == 503) {
-    response.headers.emplace_back("Cache-Control", "no-store");
-    response.headers.emplace_back("Retry-After", "1");
-  } else {
-    response.headers.emplace_back("Cache-Control", to_header({.max_age = kErrorAge}));
-  }
+  const bool is_kept = status != 403 && status != 503;
+  response.headers.emplace_back("Cache-Control",
+                                is_kept ? to_header({.max_age = max_age}) : "no-store");
+  if (status == 503) response.headers.emplace_back("Retry-After", "1");
+  add_cors(response.headers);
+  return response;
+}
+
+HttpResponse redirect_response(MediaObject object, std::string location) {
+  HttpResponse response{.status = 302, .kind = to_string(object), .headers = {}, .body = {}};
+  response.headers.emplace_back("Location", std::move(location));
+  response.headers.emplace_back("Cache-Control", "no-store");
   add_cors(response.headers);
   return response;
 }

@@ -6,21 +6,12 @@
 #include <string_view>
 #include <vector>
 
+#include "hls/cache_lifetimes.h"
 #include "hls/media_path.h"
 #include "hls/playlist_snapshot.h"
 #include "net/http_server.h"
 
 namespace millrace::hls {
-
-/// For how long a cache may keep an answer; llhls.md's table is rfc8216bis B.1.
-struct CacheRule {
-  std::chrono::seconds max_age{0};
-  bool is_immutable = false;  ///< The URL never has another content.
-};
-
-/// `is_blocking`: asked for by its number, so that the answer never becomes wrong.
-CacheRule playlist_cache_rule(std::uint64_t target_seconds, bool is_blocking);
-CacheRule media_cache_rule(MediaObject object, std::uint64_t target_seconds);
 
 /// 200 or 304, compressed for who accepts it.
 net::HttpResponse playlist_response(const net::HttpRequest& request, const PlaylistText& text,
@@ -31,8 +22,13 @@ net::HttpResponse media_response(const net::HttpRequest& request, MediaObject ob
                                  MediaKind kind, std::string_view etag, std::vector<Bytes> body,
                                  const CacheRule& rule);
 
-/// With one line that says why.
-net::HttpResponse error_response(MediaObject object, int status, std::string_view why);
+/// With one line that says why. No cache keeps 403 (a wrong token must not stand for those of
+/// others, where the cache leaves tokens out of its keys) and 503; what else it is, for `max_age`.
+net::HttpResponse error_response(MediaObject object, int status, std::string_view why,
+                                 std::chrono::seconds max_age);
+
+/// 302 to what `location` is, relative to the request's path; no cache keeps it.
+net::HttpResponse redirect_response(MediaObject object, std::string location);
 
 /// Answers OPTIONS (a CORS preflight) and refuses what is neither GET nor HEAD; nothing for these.
 std::optional<net::HttpResponse> method_response(const net::HttpRequest& request);

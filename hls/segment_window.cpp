@@ -62,8 +62,9 @@ void SegmentWindow::append(CmafChunk chunk, bool starts_discontinuity) {
   open_.parts.push_back(std::move(chunk.bytes));
 }
 
-void SegmentWindow::complete(TimePoint now) {
+void SegmentWindow::complete(TimePoint now, std::shared_ptr<const DvrPlace> place) {
   CHECK(has_open_parts());
+  open_.place = std::move(place);
   close(now);
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "hls/blocking_reload.h"
+#include "hls/dvr/dvr_place.h"
 #include "hls/playlist/media_playlist.h"
 #include "media/cmaf_chunk.h"
 
@@ -21,6 +22,7 @@ struct WindowSegment {
   playlist::Segment line;
   std::vector<Bytes> parts;  ///< As many as line.parts.
   std::size_t bytes = 0;
+  std::shared_ptr<const DvrPlace> place{};  ///< On disk, or on the way there; null: nowhere.
 };
 
 class SegmentWindow {
@@ -47,9 +49,9 @@ class SegmentWindow {
   void begin_at(SegmentNumber number);
   /// The open segment's next part.
   void append(CmafChunk chunk, bool starts_discontinuity);
-  /// The open segment has all its parts. `until`: where the rest of it is missing, and the segment
-  /// is a gap although some of its parts are there.
-  void complete(TimePoint now);
+  /// The open segment has all its parts. `place`: where it is kept, too. `until`: where the rest of
+  /// it is missing, and the segment is a gap although some of its parts are there.
+  void complete(TimePoint now, std::shared_ptr<const DvrPlace> place = nullptr);
   void complete_as_gap(MediaTime until, TimePoint now);
   /// The open segment, which has no part, stays without media.
   void skip(MediaTime start, MediaTime duration, bool starts_discontinuity, TimePoint now);

@@ -39,7 +39,7 @@ std::string name_of(const RenditionEntry& member, const std::set<std::string>& t
   return name.empty() || taken.contains(name) ? member.name : name;
 }
 
-void write_audio(Text& text, const AudioGroup& group) {
+void write_audio(Text& text, const AudioGroup& group, std::string_view query) {
   std::set<std::string> names;
   std::set<std::string_view> languages;
   for (const RenditionEntry* member : group.members) {
@@ -53,7 +53,7 @@ void write_audio(Text& text, const AudioGroup& group) {
          << language << "\",DEFAULT=" << (member == group.members.front() ? "YES" : "NO")
          << ",AUTOSELECT=" << (is_first_of_language ? "YES" : "NO") << ",CHANNELS=\""
          << static_cast<std::uint64_t>(member->track->audio.channels) << "\",URI=\"" << member->name
-         << "/index.m3u8\"\n";
+         << "/index.m3u8" << query << "\"\n";
   }
 }
 
@@ -82,16 +82,19 @@ void write_picture(Text& text, const VideoParameters& video) {
   text << ",VIDEO-RANGE=" << video_range(video.colour);
 }
 
-void write_variant(Text& text, const RenditionEntry& rendition, const AudioGroup& group,
-                   ClosedCaptions captions) {
-  const bool is_video = rendition.track->kind == MediaKind::kVideo;
-  const bool has_group = is_video && !group.members.empty();
-  const std::int64_t bandwidth = rendition.bandwidth + (has_group ? group.bandwidth : 0);
-  const std::int64_t average =
-      rendition.average_bandwidth + (has_group ? group.average_bandwidth : 0);
+void begin_variant(Text& text, std::int64_t bandwidth, std::int64_t average) {
   text << "#EXT-X-STREAM-INF:BANDWIDTH=" << static_cast<std::uint64_t>(bandwidth)
        << ",AVERAGE-BANDWIDTH=" << static_cast<std::uint64_t>(std::min(average, bandwidth))
-       << ",CODECS=\"" << rendition.codecs;
+       << ",CODECS=\"";
+}
+
+void write_variant(Text& text, const RenditionEntry& rendition, const AudioGroup& group,
+                   ClosedCaptions captions, std::string_view query) {
+  const bool is_video = rendition.track->kind == MediaKind::kVideo;
+  const bool has_group = is_video && !group.members.empty();
+  begin_variant(text, rendition.bandwidth + (has_group ? group.bandwidth : 0),
+                rendition.average_bandwidth + (has_group ? group.average_bandwidth : 0));
+  text << rendition.codecs;
   if (has_group)
     for (const auto codec : group.codecs) text << "," << codec;
   text << "\"";
@@ -101,24 +104,39 @@ void write_variant(Text& text, const RenditionEntry& rendition, const AudioGroup
     text << ",CLOSED-CAPTIONS=" << (captions == ClosedCaptions::kNone ? "NONE" : "\"captions\"");
   }
   if (has_group) text << ",AUDIO=\"audio\"";
-  text << "\n" << rendition.name << "/index.m3u8\n";
+  text << "\n" << rendition.name << "/index.m3u8" << query << "\n";
+}
+
+/// The group by itself. It names the group, so that a player can go on in the chosen language.
+void write_audio_only(Text& text, const AudioGroup& group, ClosedCaptions captions,
+                      std::string_view query) {
+  begin_variant(text, group.bandwidth, group.average_bandwidth);
+  for (const auto codec : group.codecs) text << (codec == group.codecs.front() ? "" : ",") << codec;
+  text << "\"";
+  // §4.4.6.2: "If the value is the enumerated-string NONE, all EXT-X-STREAM-INF tags MUST have this
+  // attribute with a value of NONE".
+  if (captions == ClosedCaptions::kNone) text << ",CLOSED-CAPTIONS=NONE";
+  text << ",AUDIO=\"audio\"\n" << group.members.front()->name << "/index.m3u8" << query << "\n";
 }
 
 }  // namespace
 
 std::string render_multivariant(const std::vector<RenditionEntry>& renditions,
-                                ClosedCaptions captions) {
+                                ClosedCaptions captions, AudioOnly audio_only,
+                                std::string_view query) {
   Text text(256 + 256 * renditions.size());
   text << "#EXTM3U\n";
   const AudioGroup group = audio_group(renditions);
   const bool has_video = group.members.size() < renditions.size();
-  if (has_video) write_audio(text, group);
+  if (has_video) write_audio(text, group, query);
   if (has_video && captions == ClosedCaptions::kCea608)
     text << "#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"captions\",NAME=\"CC1\",LANGUAGE=\"und\","
             "DEFAULT=NO,AUTOSELECT=YES,INSTREAM-ID=\"CC1\"\n";
   for (const auto& rendition : renditions)
     if (!has_video || rendition.track->kind == MediaKind::kVideo)
-      write_variant(text, rendition, group, captions);
+      write_variant(text, rendition, group, captions, query);
+  if (has_video && !group.members.empty() && audio_only == AudioOnly::kOffered)
+    write_audio_only(text, group, captions, query);
   return text.take();
 }
 

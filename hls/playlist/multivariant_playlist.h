@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "media/track_info.h"
@@ -21,9 +22,14 @@ struct RenditionEntry {
 /// In the pictures themselves, the same in every variant.
 enum class ClosedCaptions { kNone, kCea608 };
 
-/// Video renditions are the variants, audio renditions one group that belongs to all of them;
-/// without video the audio renditions are the variants.
+/// Whether the sound is a variant too, where there are pictures.
+enum class AudioOnly { kLeftOut, kOffered };
+
+/// Video renditions are the variants, audio renditions one group that belongs to all of them, and
+/// the last variant by itself where it is offered; without video the audio renditions are the
+/// variants. `query`: behind each media playlist's URI, "?dvr".
 std::string render_multivariant(const std::vector<RenditionEntry>& renditions,
-                                ClosedCaptions captions);
+                                ClosedCaptions captions, AudioOnly audio_only,
+                                std::string_view query = {});
 
 }  // namespace millrace::hls::playlist

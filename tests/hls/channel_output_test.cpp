@@ -264,6 +264,23 @@ TEST_CASE("a multivariant playlist is rendered once for each version", "[output]
   CHECK(f.context.playlists.multivariant.value() == 1);
 }
 
+TEST_CASE("sound is a variant of its own where the options say so", "[output]") {
+  for (const bool is_offered : {false, true}) {
+    Fixture f({.audio_only = is_offered, .start_id = "s"});
+    f.output->add_rendition({.name = "source"});
+    f.output->add_rendition({.name = "audio",
+                             .kind = MediaKind::kAudio,
+                             .declared_bits_per_second = 128'000,
+                             .init = test::init_segment(MediaKind::kAudio)});
+    f.output->renditions_complete();
+    f.push(7);
+    f.open(103);
+    const std::string text = body_of(*f.ask("/live/shop/index.m3u8")->answer);
+    CHECK(text.find("URI=\"audio/index.m3u8\"") != std::string::npos);
+    CHECK(text.ends_with("\naudio/index.m3u8\n") == is_offered);
+  }
+}
+
 TEST_CASE("memory is counted, and given back", "[output]") {
   Fixture f;
   CHECK(f.context.window_bytes == 23'000);

@@ -37,6 +37,24 @@ TEST_CASE("what was compressed comes back", "[gzip]") {
   CHECK(gunzip(gzip(small)) == small);
 }
 
+TEST_CASE("pieces that were compressed by themselves are one text, in any order", "[gzip]") {
+  const std::string head = "#EXTM3U\n", tail = "#EXT-X-ENDLIST\n";
+  std::string middle;
+  for (int i = 0; i < 500; ++i) middle += "#EXTINF:2.00000,\ns7f3-" + std::to_string(i) + ".m4s\n";
+  const DeflatedPiece pieces[] = {deflate_piece(head), deflate_piece(middle), deflate_piece(tail),
+                                  deflate_piece("")};
+  const auto join = [](const std::vector<const DeflatedPiece*>& order) {
+    std::string bytes;
+    for (const Bytes& piece : gzip_of(order)) bytes += piece.text();
+    return gunzip(Bytes::copy_of(bytes));
+  };
+  CHECK(join({&pieces[0], &pieces[1], &pieces[2]}) == head + middle + tail);
+  CHECK(join({&pieces[2], &pieces[3], &pieces[1], &pieces[1]}) == tail + middle + middle);
+  CHECK(join({}).empty());
+  CHECK(pieces[1].bytes.size() < middle.size() / 4);
+  CHECK(gzip_of(std::vector{&pieces[0]})[1].data() == pieces[0].bytes.data());
+}
+
 TEST_CASE("gzip is for those who name it and do not refuse it", "[gzip]") {
   for (const char* const header : {"gzip", "gzip, deflate, br", "br;q=1.0, GZIP;q=0.8", "gzip;q=1",
                                    "deflate,gzip;q=0.001", " gzip ; q=0.5"}) {

@@ -65,6 +65,13 @@ TEST_CASE("without directives nothing is asked", "[directives]") {
   }
 }
 
+TEST_CASE("dvr is asked for by its name, with or without a value", "[directives]") {
+  for (const char* const query : {"dvr", "dvr=1", "_HLS_msn=7&dvr", "dvr&_HLS_skip=YES", "dvr="})
+    CHECK(parse_delivery_directives(query).value().dvr);
+  for (const char* const query : {"", "dvrx", "xdvr=1", "a=dvr"})
+    CHECK_FALSE(parse_delivery_directives(query).value().dvr);
+}
+
 TEST_CASE("a number that is none, or a part without its segment, is an error", "[directives]") {
   for (const char* const query :
        {"_HLS_msn=abc", "_HLS_msn=-1", "_HLS_msn=", "_HLS_msn", "_HLS_msn=1.5", "_HLS_msn=+1",

@@ -69,7 +69,7 @@ TEST_CASE("a snapshot does not change when its window does", "[snapshot]") {
   f.window.complete({});
   f.window.unlist_first({}, 2s);
   f.window.let_go(SegmentWindow::TimePoint::max());
-  const auto text = snapshot.text(PlaylistForm::kFull)->plain().text();
+  const auto text = snapshot.text(PlaylistForm::kFull)->plain().front().text();
   CHECK(count(text, "#EXT-X-PART:") == 21);
   CHECK(count(text, "#EXTINF") == 2);
   CHECK(count(text, "EXT-X-MEDIA-SEQUENCE:100\n") == 1);
@@ -79,11 +79,13 @@ TEST_CASE("parts are listed up to three target durations from the end, whole seg
           "[snapshot]") {
   Fixture f;
   f.fill(7);
-  CHECK(count(f.snapshot().text(PlaylistForm::kFull)->plain().text(), "#EXT-X-PART:") == 40);
+  CHECK(count(f.snapshot().text(PlaylistForm::kFull)->plain().front().text(), "#EXT-X-PART:") ==
+        40);
   f.source.begin(107);
   f.window.append(f.source.next(), false);
   // One part more, and the segment that ends just 6 s from the end is too far away.
-  CHECK(count(f.snapshot().text(PlaylistForm::kFull)->plain().text(), "#EXT-X-PART:") == 31);
+  CHECK(count(f.snapshot().text(PlaylistForm::kFull)->plain().front().text(), "#EXT-X-PART:") ==
+        31);
 }
 
 TEST_CASE("a delta update has another entity tag than the whole", "[snapshot]") {
@@ -92,8 +94,8 @@ TEST_CASE("a delta update has another entity tag than the whole", "[snapshot]") 
   const auto snapshot = f.snapshot();
   const auto full = snapshot.text(PlaylistForm::kFull), delta = snapshot.text(PlaylistForm::kDelta);
   CHECK(full->etag() != delta->etag());
-  CHECK(count(delta->plain().text(), "EXT-X-SKIP:SKIPPED-SEGMENTS=") == 1);
-  CHECK(count(full->plain().text(), "EXT-X-SKIP") == 0);
+  CHECK(count(delta->plain().front().text(), "EXT-X-SKIP:SKIPPED-SEGMENTS=") == 1);
+  CHECK(count(full->plain().front().text(), "EXT-X-SKIP") == 0);
 }
 
 TEST_CASE("a delta update that leaves out nothing is the whole playlist, rendered once",
@@ -110,7 +112,7 @@ TEST_CASE("the end is said, and nothing is hinted behind it", "[snapshot]") {
   Fixture f;
   f.fill(2);
   const auto snapshot = f.snapshot(true);
-  const auto text = snapshot.text(PlaylistForm::kFull)->plain().text();
+  const auto text = snapshot.text(PlaylistForm::kFull)->plain().front().text();
   CHECK(text.ends_with("#EXT-X-ENDLIST\n"));
   CHECK(count(text, "PRELOAD-HINT") == 0);
 }

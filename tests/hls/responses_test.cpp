@@ -26,14 +26,14 @@ struct Fixture {
 
   net::HttpResponse playlist(std::vector<std::pair<std::string, std::string>> headers = {}) {
     return playlist_response(request(std::move(headers)), text, MediaObject::kPlaylist,
-                             playlist_cache_rule(2, true));
+                             cache_rule({}, CacheClass::kBlocking, 2));
   }
 };
 
 net::HttpResponse media(std::vector<std::pair<std::string, std::string>> headers = {}) {
   return media_response(request(std::move(headers)), MediaObject::kSegment, MediaKind::kVideo,
                         "s1-9", {Bytes::copy_of("abc"), Bytes::copy_of("defg")},
-                        media_cache_rule(MediaObject::kSegment, 2));
+                        cache_rule({}, CacheClass::kSegment, 2));
 }
 
 }  // namespace
@@ -64,19 +64,29 @@ TEST_CASE("each form of a playlist has its own entity tag, and is not sent to wh
   CHECK(f.playlist({{"if-none-match", zipped}}).status == 200);
 }
 
-TEST_CASE("lifetimes are those of the table", "[responses]") {
-  CHECK(playlist_cache_rule(2, false).max_age.count() == 1);
-  CHECK(playlist_cache_rule(6, false).max_age.count() == 3);
-  CHECK(playlist_cache_rule(1, false).max_age.count() == 1);
-  CHECK(playlist_cache_rule(2, true).max_age.count() == 12);
-  CHECK(media_cache_rule(MediaObject::kPart, 2).max_age.count() == 12);
-  CHECK(media_cache_rule(MediaObject::kSegment, 2).max_age.count() >= 12);
-  CHECK(header_of(media(), "Cache-Control").find("immutable") != std::string::npos);
-  CHECK(header_of(error_response(MediaObject::kPart, 404, "gone"), "Cache-Control") ==
-        "public, max-age=1");
-  const auto overload = error_response(MediaObject::kPlaylist, 503, "full");
-  CHECK(header_of(overload, "Cache-Control") == "no-store");
-  CHECK(header_of(overload, "Retry-After") == "1");
+TEST_CASE("caches are told for how long they may keep what", "[responses]") {
+  Fixture f;
+  CHECK(header_of(f.playlist(), "Cache-Control") == "public, max-age=12");
+  CHECK(header_of(media(), "Cache-Control") == "public, max-age=3600, immutable");
+  CHECK(header_of(playlist_response({}, f.text, MediaObject::kPlaylist, {}), "Cache-Control") ==
+        "no-cache");
+  for (const int status : {400, 404})
+    CHECK(header_of(error_response(MediaObject::kPart, status, "gone", std::chrono::seconds(7)),
+                    "Cache-Control") == "public, max-age=7");
+}
+
+TEST_CASE("no cache keeps an overload, or that somebody's token is wrong", "[responses]") {
+  for (const int status : {403, 503}) {
+    const auto refusal =
+        error_response(MediaObject::kPlaylist, status, "why", std::chrono::seconds(7));
+    CHECK(header_of(refusal, "Cache-Control") == "no-store");
+    CHECK(header_of(refusal, "Retry-After") == (status == 503 ? "1" : ""));
+    CHECK(body_of(refusal) == "why\n");
+  }
+  const auto redirect = redirect_response(MediaObject::kPlaylist, "../a");
+  CHECK(redirect.status == 302);
+  CHECK(header_of(redirect, "Location") == "../a");
+  CHECK(header_of(redirect, "Cache-Control") == "no-store");
 }
 
 TEST_CASE("media is sent as it is, whole or in a range", "[responses]") {
@@ -108,8 +118,11 @@ TEST_CASE("conditions come before ranges", "[responses]") {
 
 TEST_CASE("every answer may be read by a page of another host", "[responses]") {
   Fixture f;
-  for (const auto& response : {f.playlist(), media(), media({{"range", "bytes=9-"}}),
-                               error_response(MediaObject::kPlaylist, 400, "no number")})
+  for (const auto& response :
+       {f.playlist(), media(), media({{"range", "bytes=9-"}}),
+        error_response(MediaObject::kPlaylist, 400, "no number", std::chrono::seconds(1)),
+        error_response(MediaObject::kPart, 403, "no", std::chrono::seconds(1)),
+        redirect_response(MediaObject::kPlaylist, "../a")})
     CHECK(header_of(response, "Access-Control-Allow-Origin") == "*");
 }
 

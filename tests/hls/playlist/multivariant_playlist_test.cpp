@@ -31,7 +31,7 @@ RenditionEntry audio(std::string name = "audio", std::string codecs = "mp4a.40.2
 }
 
 std::string rendered(const std::vector<RenditionEntry>& renditions) {
-  return render_multivariant(renditions, ClosedCaptions::kNone);
+  return render_multivariant(renditions, ClosedCaptions::kNone, AudioOnly::kLeftOut);
 }
 
 /// The tag of a lone video rendition whose parameters are changed.
@@ -165,8 +165,8 @@ TEST_CASE("the resolution is that of the display", "[multivariant]") {
 
 TEST_CASE("captions in the pictures are a rendition of their own in every variant",
           "[multivariant]") {
-  CHECK(render_multivariant({video("source", 1920, 1080, 5'000'000)}, ClosedCaptions::kCea608) ==
-        unwrapped(R"(#EXTM3U
+  CHECK(render_multivariant({video("source", 1920, 1080, 5'000'000)}, ClosedCaptions::kCea608,
+                            AudioOnly::kOffered) == unwrapped(R"(#EXTM3U
 #EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID="captions",NAME="CC1",LANGUAGE="und",
   DEFAULT=NO,AUTOSELECT=YES,INSTREAM-ID="CC1"
 #EXT-X-STREAM-INF:BANDWIDTH=5000000,AVERAGE-BANDWIDTH=4000000,CODECS="avc1.640028",
@@ -204,4 +204,34 @@ TEST_CASE("sound in several languages is one group, the main one first and by de
   DEFAULT=NO,AUTOSELECT=YES,CHANNELS="2",URI="audio-4/index.m3u8"
 )");
   CHECK(text.substr(0, wanted.size()) == wanted);
+}
+
+TEST_CASE("the sound alone is the last variant where it is offered", "[multivariant]") {
+  RenditionEntry surround = audio("surround", "mp4a.40.5", 6);
+  surround.bandwidth = 330'000;
+  surround.average_bandwidth = 320'000;
+  const std::vector<RenditionEntry> renditions = {audio(), video("source", 1920, 1080, 5'000'000),
+                                                  surround};
+  const std::string without = rendered(renditions);
+  CHECK(render_multivariant(renditions, ClosedCaptions::kNone, AudioOnly::kOffered) ==
+        without + unwrapped(R"(#EXT-X-STREAM-INF:BANDWIDTH=330000,AVERAGE-BANDWIDTH=320000,
+  CODECS="mp4a.40.2,mp4a.40.5",CLOSED-CAPTIONS=NONE,AUDIO="audio"
+audio/index.m3u8
+)"));
+}
+
+TEST_CASE("the sound alone has none of the pictures' captions", "[multivariant]") {
+  const std::string text = render_multivariant({video("source", 1920, 1080, 5'000'000), audio()},
+                                               ClosedCaptions::kCea608, AudioOnly::kOffered);
+  const std::string behind = unwrapped(R"(
+#EXT-X-STREAM-INF:BANDWIDTH=132000,AVERAGE-BANDWIDTH=128000,CODECS="mp4a.40.2",
+  AUDIO="audio"
+audio/index.m3u8
+)");
+  CHECK(text.substr(text.size() - behind.size()) == behind);
+}
+
+TEST_CASE("sound without pictures is no variant a second time", "[multivariant]") {
+  CHECK(render_multivariant({audio()}, ClosedCaptions::kNone, AudioOnly::kOffered) ==
+        rendered({audio()}));
 }

@@ -1,0 +1,383 @@
+// Rewinding: a channel's playlists with ?dvr, and its media on disk.
+#include "hls/channel_output.h"
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <sstream>
+
+#include "base/log.h"
+#include "tests/support/chunk_source.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/fake_exchange.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace millrace;
+using namespace millrace::hls;
+using namespace std::chrono_literals;
+using millrace::test::body_of;
+using millrace::test::FakeExchange;
+using millrace::test::header_of;
+
+namespace {
+
+/// A start of the server, with one channel of two renditions.
+struct Server {
+  Server(const std::filesystem::path& folder, test::FakeClock& its_clock, std::string start_id,
+         std::chrono::nanoseconds window = 1h)
+      : clock(its_clock),
+        store(open(folder, window)),
+        context({.dvr = store, .start_id = std::move(start_id)}, metrics, clock),
+        output(std::make_shared<ChannelOutput>("shop", 5, context, store->take_found())) {}
+
+  std::shared_ptr<DvrStore> open(const std::filesystem::path& folder,
+                                 std::chrono::nanoseconds window) {
+    log::set_level(log::Level::kOff);
+    auto opened = DvrStore::open({.folder = folder.string(), .window = window}, metrics, clock);
+    REQUIRE(opened.has_value());
+    return std::move(opened).value();
+  }
+  void begin(SegmentNumber first) {
+    source = &output->add_rendition({.name = "source"});
+    audio = &output->add_rendition({.name = "audio", .kind = MediaKind::kAudio});
+    output->renditions_complete();
+    output->promise_target_duration(2s);
+    number = first;
+    chunks.at = sound.at = clock.wall_now();
+    sound.init = test::init_segment(MediaKind::kAudio);
+  }
+  /// Whole segments of 2 s, and the begin of the next one.
+  void run(int segments, bool has_sound = true) {
+    for (int i = 0; i < segments; ++i, ++number) {
+      output->open_segment(number, chunks.at, false);
+      push(*source, chunks);
+      sound.at = chunks.at - 2s;
+      if (has_sound) push(*audio, sound);
+      clock.advance(2s);
+      store->drain();
+      output->tick();
+    }
+    output->open_segment(number, chunks.at, false);
+    store->drain();
+    chunks.begin(number);
+    REQUIRE(source->push(chunks.next()).has_value());
+    number++;
+  }
+  void push(Sink<CmafChunk>& sink, test::ChunkSource& from) {
+    from.begin(number);
+    for (int part = 0; part < 10; ++part) REQUIRE(sink.push(from.next()).has_value());
+  }
+  std::shared_ptr<FakeExchange> ask(const std::string& target,
+                                    std::vector<std::pair<std::string, std::string>> headers = {}) {
+    auto exchange = test::exchange_for(loop, "/live/shop/" + target, std::move(headers));
+    const auto path = parse_media_path(exchange->asked.path);
+    REQUIRE(path.has_value());
+    output->answer(exchange, *path);
+    store->drain();
+    loop.poll();
+    return exchange;
+  }
+  std::string text(const std::string& target) {
+    const auto exchange = ask(target);
+    REQUIRE(exchange->answer.has_value());
+    CHECK(exchange->answer->status == 200);
+    return body_of(*exchange->answer);
+  }
+
+  test::FakeClock& clock;
+  Metrics metrics;
+  net::EventLoop loop;
+  std::shared_ptr<DvrStore> store;
+  OriginContext context;
+  std::shared_ptr<ChannelOutput> output;
+  Sink<CmafChunk>* source = nullptr;
+  Sink<CmafChunk>* audio = nullptr;
+  test::ChunkSource chunks;
+  test::ChunkSource sound;
+  SegmentNumber number = 0;
+};
+
+std::size_t count(std::string_view text, std::string_view word) {
+  std::size_t found = 0;
+  for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1))
+    ++found;
+  return found;
+}
+
+std::string line_with(const std::string& text, std::string_view word) {
+  const auto at = text.find(word);
+  return at == std::string::npos ? "" : text.substr(at, text.find('\n', at) - at);
+}
+
+std::vector<std::string> media_of(const std::string& text) {
+  std::vector<std::string> names;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);)
+    if (line.ends_with(".m4s")) names.push_back(line);
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("a playlist with ?dvr lists what has left the live one, and ends as that does", "[dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  Server server(folder.path, clock, "a");
+  server.begin(100);
+  server.run(20);
+  const std::string live = server.text("source/index.m3u8");
+  const std::string dvr = server.text("source/index.m3u8?dvr");
+  CHECK(line_with(live, "#EXT-X-MEDIA-SEQUENCE:") == "#EXT-X-MEDIA-SEQUENCE:113");
+  CHECK(line_with(dvr, "#EXT-X-MEDIA-SEQUENCE:") == "#EXT-X-MEDIA-SEQUENCE:100");
+  CHECK(line_with(dvr, "#EXT-X-MAP:") == "#EXT-X-MAP:URI=\"init-a-100.mp4\"");
+  CHECK(count(dvr, "#EXTINF:2.00000,\n") == 20);
+  CHECK(count(dvr, "#EXT-X-GAP") == 0);
+  CHECK(count(dvr, "#EXT-X-PROGRAM-DATE-TIME:") == 21);
+  CHECK(media_of(dvr).front() == "sa-100.m4s");
+  CHECK(line_with(dvr, "#EXT-X-RENDITION-REPORT:")
+            .starts_with("#EXT-X-RENDITION-REPORT:URI=\"../audio/index.m3u8?dvr\","));
+  const auto tail = live.find("#EXT-X-PROGRAM-DATE-TIME:");
+  const auto end = live.find("#EXT-X-RENDITION-REPORT:");
+  CHECK(dvr.find(live.substr(tail, end - tail)) != std::string::npos);
+}
+
+TEST_CASE("the multivariant playlist with ?dvr leads to playlists with ?dvr", "[dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  Server server(folder.path, clock, "a");
+  server.begin(100);
+  server.run(1);
+  const std::string live = server.text("index.m3u8");
+  const std::string dvr = server.text("index.m3u8?token=x&dvr=1");
+  CHECK(count(live, "dvr") == 0);
+  CHECK(count(dvr, "\nsource/index.m3u8?dvr\n") == 1);
+  CHECK(count(dvr, "URI=\"audio/index.m3u8?dvr\"") == 1);
+  CHECK(server.text("index.m3u8?dvr") == dvr);
+}
+
+TEST_CASE("media is served from the disk as it was from memory", "[dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  Server server(folder.path, clock, "a");
+  server.begin(100);
+  server.run(1);
+  const auto live = server.ask("source/sa-100.m4s");
+  server.run(40);
+  const auto kept = server.ask("source/sa-100.m4s");
+  REQUIRE(kept->answer.has_value());
+  CHECK(kept->answers == 1);
+  CHECK(kept->answer->status == 200);
+  CHECK(body_of(*kept->answer) == body_of(*live->answer));
+  CHECK(kept->answer->headers == live->answer->headers);
+  CHECK(body_of(*server.ask("source/init-a-100.mp4")->answer) == "video init");
+  CHECK(body_of(*server.ask("audio/init-a-100.mp4")->answer) == "audio init");
+  const auto sound = server.ask("audio/sa-102.m4s");
+  CHECK(header_of(*sound->answer, "Content-Type") == "audio/mp4");
+  const auto part = server.ask("source/sa-100.m4s", {{"range", "bytes=10-19"}});
+  CHECK(part->answer->status == 206);
+  CHECK(body_of(*part->answer) == body_of(*live->answer).substr(10, 10));
+  const auto known = server.ask("source/sa-100.m4s", {{"if-none-match", "\"sa-100\""}});
+  CHECK(known->answer->status == 304);
+  for (const char* const none :
+       {"source/sa-99.m4s", "source/sb-100.m4s", "720p/sa-100.m4s", "source/pa-1.m4s"}) {
+    CAPTURE(none);
+    CHECK(server.ask(none)->answer->status == 404);
+  }
+}
+
+TEST_CASE("a client that goes while its segment is read gets nothing", "[dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  Server server(folder.path, clock, "a");
+  server.begin(100);
+  server.run(40);
+  auto exchange = test::exchange_for(server.loop, "/live/shop/source/sa-100.m4s");
+  server.output->answer(exchange, *parse_media_path(exchange->asked.path));
+  exchange->abort();
+  server.output.reset();  // And the channel with it.
+  server.store->drain();
+  server.loop.poll();
+  CHECK(exchange->answers == 0);
+}
+
+TEST_CASE("a long playlist is one gzip text, made of pieces that stay the same", "[dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  Server server(folder.path, clock, "a");
+  server.begin(100);
+  server.run(200);
+  const auto first = server.ask("source/index.m3u8?dvr", {{"accept-encoding", "gzip"}});
+  const auto plain = server.ask("source/index.m3u8?dvr");
+  CHECK(header_of(*first->answer, "Content-Encoding") == "gzip");
+  CHECK(first->answer->body.size() > 4);
+  CHECK(media_of(body_of(*plain->answer)).size() == 200);
+  CHECK(media_of(body_of(*plain->answer)).front() == "sa-100.m4s");
+  // Every number once, in order.
+  const auto names = media_of(body_of(*plain->answer));
+  for (std::size_t i = 0; i < names.size(); ++i)
+    CHECK(names[i] == "sa-" + std::to_string(100 + i) + ".m4s");
+  CHECK(count(body_of(*plain->answer), "#EXT-X-MAP") == 1);
+  server.run(1);
+  const auto second = server.ask("source/index.m3u8?dvr", {{"accept-encoding", "gzip"}});
+  CHECK(second->answer->body[2].data() == first->answer->body[2].data());
+  CHECK(header_of(*second->answer, "ETag") != header_of(*first->answer, "ETag"));
+}
+
+TEST_CASE("a delta update of a long playlist has its end alone", "[dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  Server server(folder.path, clock, "a");
+  server.begin(100);
+  server.run(200);
+  const std::string delta = server.text("source/index.m3u8?dvr&_HLS_skip=YES");
+  CHECK(line_with(delta, "#EXT-X-MEDIA-SEQUENCE:") == "#EXT-X-MEDIA-SEQUENCE:100");
+  // 200 segments, of which seven are behind the Skip Boundary of 12 s.
+  CHECK(line_with(delta, "#EXT-X-SKIP:") == "#EXT-X-SKIP:SKIPPED-SEGMENTS=193");
+  CHECK(media_of(delta).size() == 7);
+  CHECK(count(server.text("source/index.m3u8?dvr"), "CAN-SKIP-UNTIL=12.00000") == 1);
+}
+
+TEST_CASE("a blocking reload with ?dvr is held and answered as a live one", "[dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  Server server(folder.path, clock, "a");
+  server.begin(100);
+  server.run(20);
+  const auto held = server.ask("source/index.m3u8?dvr&_HLS_msn=120&_HLS_part=1");
+  CHECK_FALSE(held->answer.has_value());
+  REQUIRE(server.source->push(server.chunks.next()).has_value());
+  server.loop.poll();
+  REQUIRE(held->answer.has_value());
+  CHECK(media_of(body_of(*held->answer)).front() == "sa-100.m4s");
+  CHECK(server.ask("source/index.m3u8?dvr&_HLS_msn=200")->answer->status == 400);
+}
+
+TEST_CASE("what is older than the window leaves the playlist, and can be fetched for as long again",
+          "[dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  Server server(folder.path, clock, "a", 2min);
+  server.begin(100);
+  server.run(200);
+  const std::string dvr = server.text("source/index.m3u8?dvr");
+  const auto names = media_of(dvr);
+  CHECK(names.size() >= 60);
+  CHECK(names.size() <= 60 + 32 + 7);
+  const std::string first = names.front();
+  CHECK(line_with(dvr, "#EXT-X-MEDIA-SEQUENCE:") ==
+        "#EXT-X-MEDIA-SEQUENCE:" + first.substr(3, first.find('.') - 3));
+  CHECK(count(dvr, "#EXT-X-MAP:URI=\"init-a-100.mp4\"") == 1);
+  CHECK(server.ask("source/sa-190.m4s")->answer->status == 200);
+}
+
+TEST_CASE("a rendition without media is listed with gaps, and numbers agree", "[dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  Server server(folder.path, clock, "a");
+  server.begin(100);
+  server.run(10);
+  REQUIRE(server.audio->finish().has_value());
+  server.run(60, false);
+  const std::string source = server.text("source/index.m3u8?dvr");
+  const std::string audio = server.text("audio/index.m3u8?dvr");
+  CHECK(media_of(source).size() == media_of(audio).size());
+  CHECK(line_with(source, "#EXT-X-MEDIA-SEQUENCE:") == line_with(audio, "#EXT-X-MEDIA-SEQUENCE:"));
+  CHECK(count(audio, "#EXT-X-GAP") >= 60);
+}
+
+TEST_CASE("after a restart what was kept is listed before what comes, under its own URLs",
+          "[dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  std::string before;
+  std::string media;
+  {
+    Server server(folder.path, clock, "a");
+    server.begin(100);
+    server.run(50);
+    before = server.text("source/index.m3u8?dvr");
+    media = body_of(*server.ask("source/sa-120.m4s")->answer);
+    // No end: the process was killed.
+  }
+  clock.advance(1min);
+  Server server(folder.path, clock, "b");
+  // Before there is a publisher.
+  CHECK(body_of(*server.ask("source/sa-120.m4s")->answer) == media);
+  CHECK(body_of(*server.ask("source/init-a-100.mp4")->answer) == "video init");
+  CHECK(server.ask("source/index.m3u8?dvr")->answer->status == 503);
+  server.output->begin(9);
+  server.begin(500);
+  server.run(3);
+  const std::string dvr = server.text("source/index.m3u8?dvr");
+  const auto names = media_of(dvr);
+  REQUIRE(names.size() == 53);
+  CHECK(names[0] == "sa-100.m4s");
+  CHECK(names[49] == "sa-149.m4s");
+  CHECK(names[50] == "sb-500.m4s");
+  // 500 stays 500, so that a viewer of the live playlist who rewinds finds his place.
+  CHECK(line_with(dvr, "#EXT-X-MEDIA-SEQUENCE:") == "#EXT-X-MEDIA-SEQUENCE:450");
+  CHECK(count(dvr, "#EXT-X-DISCONTINUITY\n") == 2);
+  const std::string live = server.text("source/index.m3u8");
+  CHECK(line_with(live, "#EXT-X-DISCONTINUITY-SEQUENCE:") == "#EXT-X-DISCONTINUITY-SEQUENCE:9");
+  CHECK(line_with(dvr, "#EXT-X-DISCONTINUITY-SEQUENCE:") == "#EXT-X-DISCONTINUITY-SEQUENCE:8");
+  CHECK(count(dvr, "#EXT-X-MAP:URI=\"init-a-100.mp4\"") == 1);
+  CHECK(count(dvr, "#EXT-X-MAP:URI=\"init-b-500.mp4\"") == 1);
+}
+
+TEST_CASE("a new show follows the one before it, behind a discontinuity", "[dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  Server server(folder.path, clock, "a");
+  server.begin(100);
+  server.run(10);
+  server.output->end();
+  server.store->drain();
+  CHECK(count(server.text("source/index.m3u8?dvr"), "#EXT-X-ENDLIST") == 1);
+  clock.advance(10min);
+  server.output->tick();
+  CHECK(server.ask("source/index.m3u8?dvr")->answer->status == 404);
+  CHECK(server.ask("source/sa-100.m4s")->answer->status == 200);
+  server.begin(server.number);
+  server.run(3);
+  const std::string dvr = server.text("source/index.m3u8?dvr");
+  CHECK(media_of(dvr).front() == "sa-100.m4s");
+  CHECK(media_of(dvr).size() == 14);
+  CHECK(count(dvr, "#EXT-X-DISCONTINUITY\n") == 1);
+  CHECK(count(server.text("source/index.m3u8"), "#EXTINF") == 3);
+}
+
+TEST_CASE("a segment that the disk does not have is a gap", "[dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  Server server(folder.path, clock, "a");
+  std::ofstream(folder.path / "shop") << "in the way";
+  server.begin(100);
+  server.run(5);
+  std::filesystem::remove(folder.path / "shop");
+  server.run(15);
+  const std::string dvr = server.text("source/index.m3u8?dvr");
+  CHECK(media_of(dvr).size() == 21);
+  CHECK(count(dvr, "#EXT-X-GAP") == 5);
+  CHECK(line_with(dvr, "#EXT-X-MEDIA-SEQUENCE:") == "#EXT-X-MEDIA-SEQUENCE:100");
+}
+
+TEST_CASE("without a store ?dvr changes nothing", "[dvr]") {
+  test::FakeClock clock;
+  Metrics metrics;
+  net::EventLoop loop;
+  OriginContext context({.start_id = "s"}, metrics, clock);
+  const auto output = std::make_shared<ChannelOutput>("shop", 5, context);
+  auto& source = output->add_rendition({.name = "source"});
+  output->renditions_complete();
+  output->promise_target_duration(2s);
+  test::ChunkSource chunks;
+  output->open_segment(100, chunks.at, false);
+  REQUIRE(source.push(chunks.next()).has_value());
+  for (const char* const path : {"/live/shop/index.m3u8", "/live/shop/source/index.m3u8"}) {
+    const auto live = test::exchange_for(loop, path);
+    const auto dvr = test::exchange_for(loop, std::string(path) + "?dvr");
+    output->answer(live, *parse_media_path(path));
+    output->answer(dvr, *parse_media_path(path));
+    CHECK(body_of(*dvr->answer) == body_of(*live->answer));
+    CHECK(header_of(*dvr->answer, "ETag") == header_of(*live->answer, "ETag"));
+  }
+}

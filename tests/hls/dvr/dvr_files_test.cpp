@@ -1,0 +1,265 @@
+#include "hls/dvr/dvr_files.h"
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <sstream>
+
+#include "base/log.h"
+#include "tests/hls/dvr/dvr_jobs.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace millrace;
+using namespace millrace::hls;
+using namespace std::chrono_literals;
+using millrace::test::DvrJobs;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Fixture {
+  Fixture() { log::set_level(log::Level::kOff); }
+
+  DvrOptions options(std::chrono::nanoseconds window = 1h) const {
+    return {.folder = folder.path.string(), .window = window};
+  }
+  std::vector<fs::path> files(const std::string& suffix) const {
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::recursive_directory_iterator(folder.path))
+      if (entry.path().extension() == suffix) found.push_back(entry.path());
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+  static std::string read(const DvrPlace& place, const DvrRange& range) {
+    std::ifstream file(place.file().path, std::ios::binary);
+    std::string text(range.size, '\0');
+    file.seekg(static_cast<std::streamoff>(range.offset));
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    return text;
+  }
+
+  test::TemporaryFolder folder;
+  Metrics metrics;
+  DvrJobs jobs;
+  std::chrono::nanoseconds now = 1'750'000'000s;
+};
+
+}  // namespace
+
+TEST_CASE("what was written is found again after a restart, byte for byte", "[dvr]") {
+  Fixture f;
+  {
+    DvrFiles files(f.options(), f.metrics);
+    REQUIRE(files.open(f.now).has_value());
+    for (SegmentNumber number = 1; number <= 5; ++number) {
+      const auto job = f.jobs.job(number);
+      REQUIRE(files.write(job).has_value());
+      CHECK(f.read(*job.place, job.place->segment()) ==
+            std::string(job.parts[0].text()) + std::string(job.parts[1].text()));
+    }
+  }
+  DvrFiles files(f.options(), f.metrics);
+  const auto found = files.open(f.now);
+  REQUIRE(found.has_value());
+  REQUIRE(found.value().size() == 1);
+  const DvrFound& one = found.value()[0];
+  CHECK(one.channel == "shop");
+  CHECK(one.rendition == "source");
+  CHECK(one.index.start_id == "19a");
+  REQUIRE(one.index.segments.size() == 5);
+  REQUIRE(one.places.size() == 5);
+  CHECK(one.index.segments[4].number == 5);
+  CHECK(one.index.segments[4].start == 1'750'000'010s);
+  CHECK(f.read(*one.places[4], one.places[4]->segment()).starts_with("segment 5 "));
+  CHECK(f.read(*one.places[4], one.places[4]->init()) == "init 1");
+  CHECK(files.bytes() > 5000);
+}
+
+TEST_CASE("a torn tail is cut off, be it of the index or of the media", "[dvr]") {
+  Fixture f;
+  {
+    DvrFiles files(f.options(), f.metrics);
+    REQUIRE(files.open(f.now).has_value());
+    for (SegmentNumber number = 1; number <= 3; ++number)
+      REQUIRE(files.write(f.jobs.job(number)).has_value());
+  }
+  const fs::path index = f.files(".index").at(0);
+  const fs::path media = f.files(".m4s").at(0);
+  std::size_t expected = 3;
+  SECTION("of the index") {
+    fs::resize_file(index, fs::file_size(index) - 3);
+    expected = 2;
+  }
+  SECTION("of the media") {
+    fs::resize_file(media, fs::file_size(media) - 1);
+    expected = 2;
+  }
+  SECTION("media that the index does not have yet") {
+    std::ofstream(media, std::ios::app) << "half a segment";
+  }
+  {
+    DvrFiles files(f.options(), f.metrics);
+    const auto found = files.open(f.now);
+    REQUIRE(found.has_value());
+    REQUIRE(found.value().at(0).index.segments.size() == expected);
+    CHECK(fs::file_size(media) == 6 + expected * 1000);
+    CHECK(f.read(*found.value()[0].places[1], found.value()[0].places[1]->segment())
+              .starts_with("segment 2 "));
+  }
+  // And once more, from what was cut.
+  DvrFiles again(f.options(), f.metrics);
+  CHECK(again.open(f.now).value().at(0).index.segments.size() == expected);
+}
+
+TEST_CASE("files without a segment and media without an index are removed at the start", "[dvr]") {
+  Fixture f;
+  fs::create_directories(f.folder.path / "shop" / "source");
+  std::ofstream(f.folder.path / "shop" / "source" / "a.m4s") << "media";
+  std::ofstream(f.folder.path / "shop" / "source" / "b.index") << "not an index";
+  std::ofstream(f.folder.path / "shop" / "source" / "b.m4s") << "media";
+  std::ofstream(f.folder.path / "shop" / "source" / "keep.txt") << "not ours";
+  DvrFiles files(f.options(), f.metrics);
+  CHECK(files.open(f.now).value().empty());
+  CHECK(f.files(".m4s").empty());
+  CHECK(f.files(".index").empty());
+  CHECK(f.files(".txt").size() == 1);
+}
+
+TEST_CASE("a file is for a quarter of the window, and expires with twice of it", "[dvr]") {
+  Fixture f;
+  DvrFiles files(f.options(1h), f.metrics);
+  REQUIRE(files.open(f.now).has_value());
+  std::vector<DvrJob> written;
+  for (SegmentNumber number = 0; number < 3600; number += 60) {  // 2 h, one each 2 min.
+    written.push_back(f.jobs.job(number));
+    REQUIRE(files.write(written.back()).has_value());
+  }
+  CHECK(f.files(".m4s").size() == 9);  // Aligned to the clock, so one more than eight.
+  files.expire(f.now + 2h);
+  CHECK(f.files(".m4s").size() == 9);
+  CHECK(written[0].place->state() == DvrPlace::State::kStored);
+  files.expire(f.now + 2h + 30min);
+  CHECK(written[0].place->state() == DvrPlace::State::kLost);
+  CHECK(written.back().place->state() == DvrPlace::State::kStored);
+  CHECK(f.files(".m4s").size() < 9);
+  CHECK(f.files(".m4s").size() == f.files(".index").size());
+  files.expire(f.now + 24h);
+  CHECK(f.files(".m4s").empty());
+  CHECK(files.bytes() == 0);
+  // The next segment begins a new file.
+  REQUIRE(files.write(f.jobs.job(100'000)).has_value());
+  CHECK(f.files(".m4s").size() == 1);
+}
+
+TEST_CASE("a channel whose window is 0 loses what it has at the next start", "[dvr]") {
+  Fixture f;
+  {
+    DvrFiles files(f.options(), f.metrics);
+    REQUIRE(files.open(f.now).has_value());
+    REQUIRE(files.write(f.jobs.job(1)).has_value());
+  }
+  auto options = f.options();
+  options.channels["shop"] = 0s;
+  DvrFiles files(options, f.metrics);
+  REQUIRE(files.open(f.now).has_value());
+  CHECK(f.files(".m4s").empty());
+}
+
+TEST_CASE("past the limit the channel that has most loses its oldest in all renditions", "[dvr]") {
+  Fixture f;
+  auto options = f.options(4min);
+  options.max_bytes = 100'000;
+  DvrFiles files(options, f.metrics);
+  REQUIRE(files.open(f.now).has_value());
+  DvrJobs audio = f.jobs;
+  audio.rendition = "audio";
+  DvrJobs other = f.jobs;
+  other.channel = "other";
+  const auto others = other.job(0, 2000);
+  REQUIRE(files.write(others).has_value());
+  const auto first = f.jobs.job(0, 20'000);
+  const auto first_sound = audio.job(0, 2000);
+  REQUIRE(files.write(first).has_value());
+  REQUIRE(files.write(first_sound).has_value());
+  std::vector<DvrJob> later;
+  for (SegmentNumber number = 30; number <= 120; number += 30) {  // A minute each.
+    later.push_back(f.jobs.job(number, 20'000));
+    REQUIRE(files.write(later.back()).has_value());
+  }
+  CHECK(files.bytes() <= 100'000);
+  CHECK(first.place->state() == DvrPlace::State::kLost);
+  CHECK(first_sound.place->state() == DvrPlace::State::kLost);
+  CHECK(later.back().place->state() == DvrPlace::State::kStored);
+  CHECK(others.place->state() == DvrPlace::State::kStored);
+  // What is being written never goes.
+  const auto refused = files.write(f.jobs.job(121, 99'000));
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == ErrorCode::kLimitExceeded);
+}
+
+TEST_CASE("another init segment is kept beside its segments", "[dvr]") {
+  Fixture f;
+  DvrFiles files(f.options(), f.metrics);
+  REQUIRE(files.open(f.now).has_value());
+  const auto first = f.jobs.job(1);
+  REQUIRE(files.write(first).has_value());
+  f.jobs.map = 2;
+  const auto second = f.jobs.job(2);
+  REQUIRE(files.write(second).has_value());
+  CHECK(f.read(*first.place, first.place->init()) == "init 1");
+  CHECK(f.read(*second.place, second.place->init()) == "init 2");
+  CHECK(f.files(".m4s").size() == 1);
+}
+
+TEST_CASE("no name leaves the folder", "[dvr]") {
+  Fixture f;
+  DvrFiles files(f.options(), f.metrics);
+  REQUIRE(files.open(f.now).has_value());
+  f.jobs.channel = "..";
+  CHECK_FALSE(files.write(f.jobs.job(1)).has_value());
+  f.jobs.channel = "shop";
+  f.jobs.rendition = "../../etc";
+  CHECK_FALSE(files.write(f.jobs.job(1)).has_value());
+  CHECK(f.files(".m4s").empty());
+}
+
+TEST_CASE("what symbolic links point to is not read and not removed", "[dvr]") {
+  Fixture f;
+  test::TemporaryFolder elsewhere;
+  fs::create_directories(elsewhere.path / "source");
+  std::ofstream(elsewhere.path / "source" / "a.m4s") << "not ours";
+  fs::create_directory_symlink(elsewhere.path, f.folder.path / "shop");
+  DvrFiles files(f.options(), f.metrics);
+  REQUIRE(files.open(f.now).has_value());
+  CHECK(fs::exists(elsewhere.path / "source" / "a.m4s"));
+}
+
+TEST_CASE("a folder that cannot be had is said at the start", "[dvr]") {
+  Fixture f;
+  DvrFiles nowhere({.folder = "/nonexistent/folder", .window = 1h}, f.metrics);
+  const auto failed = nowhere.open(f.now);
+  REQUIRE_FALSE(failed.has_value());
+  CHECK(failed.error().message.find("hls.dvr.folder") != std::string::npos);
+  DvrFiles files(f.options(), f.metrics);
+  REQUIRE(files.open(f.now).has_value());
+  DvrFiles second(f.options(), f.metrics);
+  const auto taken = second.open(f.now);
+  REQUIRE_FALSE(taken.has_value());
+  CHECK(taken.error().code == ErrorCode::kDenied);
+}
+
+TEST_CASE("a disk that does not take a segment leaves the files as they were", "[dvr]") {
+  Fixture f;
+  DvrFiles files(f.options(), f.metrics);
+  REQUIRE(files.open(f.now).has_value());
+  // A file stands where the rendition's folder should be.
+  fs::create_directories(f.folder.path / "shop");
+  std::ofstream(f.folder.path / "shop" / "source") << "in the way";
+  const auto job = f.jobs.job(1);
+  const auto failed = files.write(job);
+  REQUIRE_FALSE(failed.has_value());
+  CHECK(failed.error().code == ErrorCode::kSystem);
+  CHECK(job.place->state() == DvrPlace::State::kQueued);  // Not told: the caller does.
+  fs::remove(f.folder.path / "shop" / "source");
+  CHECK(files.write(f.jobs.job(2)).has_value());
+}
