@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "media/codec_configuration.h"
+#include "media/opus.h"
 
 extern "C" {
 #include <libavcodec/avcodec.h>
@@ -22,7 +23,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr AVSampleFormat kFormat = AV_SAMPLE_FMT_FLTP;
 // Stamps in milliseconds, and a transport stream's of 90 kHz, are no holes; a packet of Opus that
 // was lost, 20 ms, is one.
 constexpr MediaTime kTolerance = 15ms;
@@ -60,8 +60,28 @@ std::vector<std::uint8_t> extradata_of(const TrackInfo& track) {
   return head;
 }
 
-int output_rate(int rate) {
-  return rate == 44'100 ? 44'100 : 48'000;
+/// Null where libavcodec was built without it.
+const AVCodec* encoder_of(Codec codec) {
+  return codec == Codec::kOpus ? avcodec_find_encoder_by_name("libopus")
+                               : avcodec_find_encoder(AV_CODEC_ID_AAC);
+}
+
+/// Floats, as the encoder takes them.
+AVSampleFormat format_of(Codec codec) {
+  return codec == Codec::kOpus ? AV_SAMPLE_FMT_FLT : AV_SAMPLE_FMT_FLTP;
+}
+
+int plane_count(Codec codec, int channels) {
+  return av_sample_fmt_is_planar(format_of(codec)) ? channels : 1;
+}
+
+/// In each plane.
+std::size_t sample_bytes(Codec codec, int channels) {
+  return sizeof(float) * static_cast<std::size_t>(channels / plane_count(codec, channels));
+}
+
+int output_rate(Codec codec, int rate) {
+  return codec == Codec::kAac && rate == 44'100 ? 44'100 : 48'000;
 }
 
 }  // namespace
@@ -82,8 +102,11 @@ void AudioConverter::Free::operator()(AVAudioFifo* fifo) const {
   av_audio_fifo_free(fifo);
 }
 
-AudioConverter::AudioConverter(std::int64_t bits_per_second)
-    : bits_per_second_(bits_per_second), packet_(av_packet_alloc()), decoded_(av_frame_alloc()) {
+AudioConverter::AudioConverter(Codec codec, std::int64_t bits_per_second)
+    : codec_(codec),
+      bits_per_second_(bits_per_second),
+      packet_(av_packet_alloc()),
+      decoded_(av_frame_alloc()) {
   CHECK(packet_ && decoded_);
 }
 
@@ -97,6 +120,8 @@ Status AudioConverter::open_decoder(std::shared_ptr<const TrackInfo> track) {
   if (codec == nullptr)
     return Error{ErrorCode::kUnsupported,
                  fmt::format("no decoder for {}", to_string(source_->codec))};
+  if (encoder_of(codec_) == nullptr)
+    return Error{ErrorCode::kUnsupported, fmt::format("no encoder for {}", to_string(codec_))};
   decoder_.reset(avcodec_alloc_context3(codec));
   CHECK(decoder_);
   decoder_->pkt_timebase = kNanoseconds;
@@ -173,9 +198,9 @@ bool AudioConverter::match_converter(const AVFrame& decoded, const OnPacket& on_
     av_channel_layout_copy(&from, &decoded.ch_layout);
   av_channel_layout_default(&to, std::min(channels, 2));
   SwrContext* made = nullptr;
-  const int result = swr_alloc_set_opts2(&made, &to, kFormat, output_rate(decoded.sample_rate),
-                                         &from, static_cast<AVSampleFormat>(decoded.format),
-                                         decoded.sample_rate, 0, nullptr);
+  const int result = swr_alloc_set_opts2(
+      &made, &to, format_of(codec_), output_rate(codec_, decoded.sample_rate), &from,
+      static_cast<AVSampleFormat>(decoded.format), decoded.sample_rate, 0, nullptr);
   av_channel_layout_uninit(&from);
   resampler_.reset(made);
   if (result < 0 || swr_init(made) < 0) {
@@ -189,10 +214,10 @@ bool AudioConverter::match_converter(const AVFrame& decoded, const OnPacket& on_
 }
 
 AudioConverter::FramePointer AudioConverter::resample(const AVFrame& decoded) {
-  const int rate = output_rate(decoded.sample_rate);
+  const int rate = output_rate(codec_, decoded.sample_rate);
   FramePointer samples(av_frame_alloc());
   CHECK(samples);
-  samples->format = kFormat;
+  samples->format = format_of(codec_);
   samples->sample_rate = rate;
   av_channel_layout_default(&samples->ch_layout, std::min(from_channels_, 2));
   samples->nb_samples = swr_get_out_samples(resampler_.get(), decoded.nb_samples);
@@ -206,30 +231,39 @@ AudioConverter::FramePointer AudioConverter::resample(const AVFrame& decoded) {
 // --- Encoding -----------------------------------------------------------------------------------
 
 bool AudioConverter::open_encoder(int sample_rate, int channels, MediaTime start) {
-  const AVCodec* const codec = avcodec_find_encoder(AV_CODEC_ID_AAC);
-  CHECK(codec != nullptr);  // libavcodec's own.
+  const AVCodec* const codec = encoder_of(codec_);
+  CHECK(codec != nullptr);  // open_decoder() has looked.
   encoder_.reset(avcodec_alloc_context3(codec));
   CHECK(encoder_);
   encoder_->sample_rate = sample_rate;
-  encoder_->sample_fmt = kFormat;
+  encoder_->sample_fmt = format_of(codec_);
   encoder_->time_base = {1, sample_rate};
   encoder_->bit_rate = bits_per_second_ * channels / 2;
   encoder_->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   av_channel_layout_default(&encoder_->ch_layout, channels);
+  // Of Opus packets that are not much larger than the others. AAC has no such option.
+  if (codec_ == Codec::kOpus) av_opt_set(encoder_->priv_data, "vbr", "constrained", 0);
   if (avcodec_open2(encoder_.get(), codec, nullptr) < 0) {
     encoder_.reset();
     return false;
   }
-  auto track = parse_aac_configuration(
-      Bytes::copy_of({encoder_->extradata, static_cast<std::size_t>(encoder_->extradata_size)}));
+  auto track = track_of_encoder();
   CHECK(track.has_value());
   if (!track_ || *track_ != track.value())
     track_ = std::make_shared<const TrackInfo>(std::move(track).value());
-  fifo_.reset(av_audio_fifo_alloc(kFormat, channels, encoder_->frame_size * 2));
+  fifo_.reset(av_audio_fifo_alloc(format_of(codec_), channels, encoder_->frame_size * 2));
   CHECK(fifo_);
   start_ = start;
   placed_ = encoded_ = to_cut_ = 0;
   return true;
+}
+
+Result<TrackInfo> AudioConverter::track_of_encoder() const {
+  // No pre-skip: the encoder's delay is taken off the times already, and a player that took it off
+  // once more would be early by it.
+  if (codec_ == Codec::kOpus) return opus_track(encoder_->ch_layout.nb_channels, 0);
+  return parse_aac_configuration(
+      Bytes::copy_of({encoder_->extradata, static_cast<std::size_t>(encoder_->extradata_size)}));
 }
 
 void AudioConverter::place(const AVFrame& samples, MediaTime at, const OnPacket& on_packet) {
@@ -246,18 +280,20 @@ void AudioConverter::place(const AVFrame& samples, MediaTime at, const OnPacket&
   const auto skipped = static_cast<int>(std::min<std::int64_t>(to_cut_, samples.nb_samples));
   to_cut_ -= skipped;
   std::array<void*, 2> planes{};
-  for (int channel = 0; channel < channels; ++channel)
-    planes[static_cast<std::size_t>(channel)] =
-        samples.extended_data[channel] + static_cast<std::size_t>(skipped) * sizeof(float);
+  for (int plane = 0; plane < plane_count(codec_, channels); ++plane)
+    planes[static_cast<std::size_t>(plane)] =
+        samples.extended_data[plane] +
+        static_cast<std::size_t>(skipped) * sample_bytes(codec_, channels);
   const int count = samples.nb_samples - skipped;
   if (count > 0) placed_ += std::max(0, av_audio_fifo_write(fifo_.get(), planes.data(), count));
   encode(on_packet, false);
 }
 
 void AudioConverter::add_silence(std::int64_t samples) {
-  const std::vector<float> silence(static_cast<std::size_t>(samples));
+  const std::size_t bytes = sample_bytes(codec_, encoder_->ch_layout.nb_channels);
+  std::vector<std::uint8_t> silence(static_cast<std::size_t>(samples) * bytes);
   std::array<void*, 2> planes{};
-  planes.fill(const_cast<float*>(silence.data()));
+  planes.fill(silence.data());
   placed_ +=
       std::max(0, av_audio_fifo_write(fifo_.get(), planes.data(), static_cast<int>(samples)));
 }
@@ -268,7 +304,7 @@ void AudioConverter::encode(const OnPacket& on_packet, bool is_last) {
   while (av_audio_fifo_size(fifo_.get()) >= (is_last ? 1 : whole)) {
     FramePointer frame(av_frame_alloc());
     CHECK(frame);
-    frame->format = kFormat;
+    frame->format = format_of(codec_);
     frame->sample_rate = encoder_->sample_rate;
     frame->nb_samples = std::min(whole, av_audio_fifo_size(fifo_.get()));
     av_channel_layout_copy(&frame->ch_layout, &encoder_->ch_layout);

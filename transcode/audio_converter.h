@@ -1,6 +1,6 @@
 #pragma once
-// Sound of any codec to AAC-LC of one or two channels, by libavcodec. In the worker process only:
-// decoders of others' bytes may crash.
+// Sound of any codec to AAC-LC or Opus of one or two channels, by libavcodec. In the worker process
+// only: decoders of others' bytes may crash.
 //
 // One thread. Times in and out are the source's.
 #include <cstdint>
@@ -24,15 +24,15 @@ class AudioConverter {
  public:
   using OnPacket = std::function<void(EncodedPacket)>;
 
-  /// `bits_per_second`: of two channels.
-  explicit AudioConverter(std::int64_t bits_per_second);
+  /// To `codec`: kAac or kOpus. `bits_per_second`: of two channels.
+  AudioConverter(Codec codec, std::int64_t bits_per_second);
   ~AudioConverter();
   AudioConverter(const AudioConverter&) = delete;
   AudioConverter& operator=(const AudioConverter&) = delete;
 
   /// A packet that cannot be decoded is counted and left out. A hole of up to a second is filled
   /// with silence, an overlap is cut; a larger step, or other sound, begins anew. kUnsupported:
-  /// there is no decoder.
+  /// there is no decoder, or no encoder.
   Status push(const EncodedPacket& packet, const OnPacket& on_packet);
   /// What is held comes out.
   void drain(const OnPacket& on_packet);
@@ -55,11 +55,13 @@ class AudioConverter {
   bool open_encoder(int sample_rate, int channels, MediaTime start);
   FramePointer resample(const AVFrame& decoded);
   void place(const AVFrame& samples, MediaTime at, const OnPacket& on_packet);
+  Result<TrackInfo> track_of_encoder() const;
   void add_silence(std::int64_t samples);
   void encode(const OnPacket& on_packet, bool is_last);
   void receive_encoded(const OnPacket& on_packet);
   void end_encoder(const OnPacket& on_packet);
 
+  const Codec codec_;
   const std::int64_t bits_per_second_;
   std::uint64_t errors_ = 0;
   std::shared_ptr<const TrackInfo> source_;

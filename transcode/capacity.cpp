@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "transcode/encoder_settings.h"
 #include "transcode/frame_thinner.h"
+#include "transcode/hdr.h"
 #include "transcode/machine_cpu.h"
 
 namespace millrace::transcode {
@@ -29,6 +30,8 @@ constexpr double kMachineIsFull = 0.97;
 
 // First guesses: nanoseconds of one core per pixel, x86-64 with AVX2.
 constexpr double kEncodeH264 = 6, kEncodeHevc = 30, kEncodeAv1 = 27, kDecode = 2.5;
+// Of these, where a device does it.
+constexpr double kOnDevice = 0.05;
 
 double pixels(int width, int height) {
   return static_cast<double>(width) * height;
@@ -40,28 +43,37 @@ double rate_of(const TrackInfo& source) {
 
 }  // namespace
 
-Work decoding_of(const TrackInfo& source) {
+Work decoding_of(const TrackInfo& source, bool is_on_device) {
   const VideoParameters& video = source.video;
-  return {
-      .name = fmt::format("decode {} {}x{}", to_string(source.codec), video.width, video.height),
-      .first_guess = kDecode * pixels(video.width, video.height) / 1e9,
-      .is_encoding = false,
-      .pictures_per_second = rate_of(source)};
+  return {.name = fmt::format("decode {}{} {}x{}{}", to_string(source.codec),
+                              is_hdr(video.colour) ? " hdr" : "", video.width, video.height,
+                              is_on_device ? " on a device" : ""),
+          .first_guess =
+              kDecode * pixels(video.width, video.height) / 1e9 * (is_on_device ? kOnDevice : 1),
+          .is_encoding = false,
+          .pictures_per_second = rate_of(source)};
 }
 
-Work encoding_of(const Rung& rung, Profile profile, const TrackInfo& source,
-                 MediaTime part_target) {
+Work encoding_of(const Rung& rung, Profile profile, const TrackInfo& source, MediaTime part_target,
+                 bool is_on_device) {
+  if (is_on_device)
+    return {.name = fmt::format("encode {} on a device {}x{}", to_string(rung.codec), rung.width,
+                                rung.height),
+            .first_guess = kOnDevice * kEncodeH264 * pixels(rung.width, rung.height) / 1e9,
+            .is_encoding = false,  // The CPU's speed is not learned from it.
+            .pictures_per_second = rate_of(source) / rung.every};
   const auto settings =
       encoder_settings(profile, thinned(source.video, rung), part_target, rung.codec);
   const double guess = rung.codec == Codec::kHevc  ? kEncodeHevc
                        : rung.codec == Codec::kAv1 ? kEncodeAv1
                                                    : kEncodeH264;
-  return {
-      .name = fmt::format("encode {} {}{} {}x{}", to_string(rung.codec), settings.preset,
-                          settings.is_zero_latency ? "" : "-lookahead", rung.width, rung.height),
-      .first_guess = guess * pixels(rung.width, rung.height) / 1e9,
-      .is_encoding = true,
-      .pictures_per_second = rate_of(source) / rung.every};
+  return {.name = fmt::format("encode {} {}{}{} {}x{}", to_string(rung.codec), settings.preset,
+                              settings.is_zero_latency ? "" : "-lookahead",
+                              keeps_hdr(rung, source.video.colour) ? " hdr" : "", rung.width,
+                              rung.height),
+          .first_guess = guess * pixels(rung.width, rung.height) / 1e9,
+          .is_encoding = true,
+          .pictures_per_second = rate_of(source) / rung.every};
 }
 
 /// What a place costs, as far as it does not change.
@@ -117,13 +129,13 @@ std::unique_ptr<Capacity> create_capacity(CapacityOptions options, Metrics& metr
 // --- Admission ----------------------------------------------------------------------------------
 
 LearningCapacity::Charge LearningCapacity::charge_of(const RungRequest& request) {
-  return {
-      .channel = request.channel,
-      .rung = request.rung.name,
-      .height = std::min(request.rung.width, request.rung.height),
-      .priority = request.priority,
-      .encode = encoding_of(request.rung, request.profile, *request.source, request.part_target),
-      .decode = decoding_of(*request.source)};
+  return {.channel = request.channel,
+          .rung = request.rung.name,
+          .height = std::min(request.rung.width, request.rung.height),
+          .priority = request.priority,
+          .encode = encoding_of(request.rung, request.profile, *request.source, request.part_target,
+                                request.help.encodes),
+          .decode = decoding_of(*request.source, request.help.decodes)};
 }
 
 double LearningCapacity::cost(const Work& work) const {

@@ -26,9 +26,10 @@ struct Work {
   double pictures_per_second = 0;
 };
 
-/// Decoding the source, and scaling it for its rungs.
-Work decoding_of(const TrackInfo& source);
-Work encoding_of(const Rung& rung, Profile profile, const TrackInfo& source, MediaTime part_target);
+/// Decoding the source, and scaling it for its rungs. What a device does leaves the CPU little.
+Work decoding_of(const TrackInfo& source, bool is_on_device = false);
+Work encoding_of(const Rung& rung, Profile profile, const TrackInfo& source, MediaTime part_target,
+                 bool is_on_device = false);
 
 class LearningCapacity final : public Capacity {
  public:

@@ -47,16 +47,20 @@ void Decoder::Free::operator()(AVPacket* packet) const {
   av_packet_free(&packet);
 }
 
-Decoder::Decoder(std::shared_ptr<const TrackInfo> track) : track_(std::move(track)) {}
+Decoder::Decoder(std::shared_ptr<const TrackInfo> track, bool is_on_device)
+    : track_(std::move(track)), is_on_device_(is_on_device) {}
 Decoder::~Decoder() = default;
 
-Result<std::unique_ptr<Decoder>> Decoder::create(std::shared_ptr<const TrackInfo> shared_track) {
+Result<std::unique_ptr<Decoder>> Decoder::create(std::shared_ptr<const TrackInfo> shared_track,
+                                                 Device* device) {
   const TrackInfo& track = *shared_track;
-  const AVCodec* codec = track.codec == Codec::kAv1 ? avcodec_find_decoder_by_name("libdav1d")
+  // libavcodec's own decoder of AV1 knows devices only.
+  const char* const av1 = device ? "av1" : "libdav1d";
+  const AVCodec* codec = track.codec == Codec::kAv1 ? avcodec_find_decoder_by_name(av1)
                                                     : avcodec_find_decoder(codec_id(track.codec));
   if (codec == nullptr)
     return Error{ErrorCode::kUnsupported, fmt::format("no decoder for {}", to_string(track.codec))};
-  std::unique_ptr<Decoder> decoder(new Decoder(std::move(shared_track)));
+  std::unique_ptr<Decoder> decoder(new Decoder(std::move(shared_track), device != nullptr));
   decoder->context_.reset(avcodec_alloc_context3(codec));
   decoder->packet_.reset(av_packet_alloc());
   CHECK(decoder->context_ && decoder->packet_);
@@ -73,6 +77,7 @@ Result<std::unique_ptr<Decoder>> Decoder::create(std::shared_ptr<const TrackInfo
   CHECK(context.extradata != nullptr);
   std::copy(extradata.begin(), extradata.end(), context.extradata);
   context.extradata_size = static_cast<int>(extradata.size());
+  if (device != nullptr) RETURN_IF_ERROR(device->prepare_decoder(context));
   if (avcodec_open2(&context, codec, nullptr) < 0)
     return Error{ErrorCode::kInvalidData,
                  fmt::format("the {} decoder refuses the track", to_string(track.codec))};
@@ -106,7 +111,8 @@ void Decoder::push(const EncodedPacket& packet, const Handler& on_frame) {
   packet_->dts = packet.dts.count();
   packet_->flags = packet.is_key_frame ? AV_PKT_FLAG_KEY : 0;
   // Every picture is taken out before, so it never says EAGAIN.
-  if (avcodec_send_packet(context_.get(), packet_.get()) < 0) ++errors_;
+  if (const int status = avcodec_send_packet(context_.get(), packet_.get()); status < 0)
+    count_error(status);
   av_packet_unref(packet_.get());
   receive(on_frame);
 }
@@ -122,14 +128,16 @@ void Decoder::receive(const Handler& on_frame) {
     CHECK(planes != nullptr);
     const int status = avcodec_receive_frame(context_.get(), planes.get());
     if (status == AVERROR(EAGAIN) || status == AVERROR_EOF) return;
-    if (status < 0) {
-      ++errors_;
-      return;
-    }
+    if (status < 0) return count_error(status);
     if (planes->pts == AV_NOPTS_VALUE) continue;
     const std::int64_t pts = planes->pts;
     on_frame(Frame{take_picture(pts), std::move(planes), track_});
   }
+}
+
+void Decoder::count_error(int status) {
+  ++errors_;
+  has_device_failed_ |= is_on_device_ && status != AVERROR_INVALIDDATA;
 }
 
 void Decoder::give_up_oldest() {

@@ -1,6 +1,6 @@
 #pragma once
-// One track's decoder, libavcodec on one thread: pictures come out as early as the stream's own
-// reordering permits.
+// One track's decoder, libavcodec on one thread or on a device: pictures come out as early as the
+// stream's own reordering permits.
 //
 // Thread: one at a time.
 #include <deque>
@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "media/encoded_packet.h"
+#include "transcode/device.h"
 #include "transcode/frame.h"
 
 struct AVCodecContext;
@@ -20,8 +21,9 @@ class Decoder {
  public:
   using Handler = std::function<void(Frame)>;
 
-  /// kUnsupported where libavcodec has no decoder for it.
-  static Result<std::unique_ptr<Decoder>> create(std::shared_ptr<const TrackInfo> track);
+  /// kUnsupported where libavcodec has no decoder for it. `device` (null: the CPU) outlives it.
+  static Result<std::unique_ptr<Decoder>> create(std::shared_ptr<const TrackInfo> track,
+                                                 Device* device = nullptr);
   ~Decoder();
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;
@@ -33,9 +35,12 @@ class Decoder {
   void drain(const Handler& on_frame);
 
   std::uint64_t errors() const { return errors_; }
+  /// It has said something that is no fault of the stream's.
+  bool has_device_failed() const { return has_device_failed_; }
 
  private:
-  explicit Decoder(std::shared_ptr<const TrackInfo> track);
+  Decoder(std::shared_ptr<const TrackInfo> track, bool is_on_device);
+  void count_error(int status);
   void receive(const Handler& on_frame);
   void give_up_oldest();
   Picture take_picture(std::int64_t pts);
@@ -51,6 +56,8 @@ class Decoder {
   /// Theirs, in decoding order: where the n-th packet lies, the n-th picture is shown.
   std::deque<MediaTime> durations_;
   std::uint64_t errors_ = 0;
+  const bool is_on_device_;
+  bool has_device_failed_ = false;
 };
 
 }  // namespace millrace::transcode

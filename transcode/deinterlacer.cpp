@@ -13,15 +13,12 @@
 #endif
 
 extern "C" {
-#include <libavutil/buffer.h>
-#include <libavutil/imgutils.h>
 #include <libavutil/pixdesc.h>
 }
 
 namespace millrace::transcode {
 namespace {
 
-constexpr int kAlignment = 64;
 // The edges of a line have no neighbours to follow an edge of the picture to.
 constexpr int kReach = 2;
 constexpr int kAnything = 255;
@@ -197,18 +194,16 @@ void deinterlace(Plane now, Plane before, int width, int height, int second, boo
 
 Deinterlacer::Deinterlacer(bool may_use_vectors) : by_avx2_(may_use_vectors && has_avx2()) {}
 
-void Deinterlacer::Free::operator()(AVBufferPool* pool) const {
-  av_buffer_pool_uninit(&pool);  // Frees when the last frame has come back.
-}
-
 FramePointer Deinterlacer::process(FramePointer picture) {
   FramePointer before = std::exchange(before_, nullptr);
   if (picture->interlaced_frame == 0 || !is_planar_8_bit(*picture)) return picture;
   before_.reset(av_frame_clone(picture.get()));
   CHECK(before_ != nullptr);
   if (before && !is_alike(*before, *picture)) before.reset();
-  FramePointer output = allocate(*picture);
-  const auto* const format = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(picture->format));
+  const auto pixel_format = static_cast<AVPixelFormat>(picture->format);
+  FramePointer output = pool_.take(pixel_format, *picture, picture->width, picture->height);
+  output->interlaced_frame = 0;
+  const auto* const format = av_pix_fmt_desc_get(pixel_format);
   for (int i = 0; i < 3; ++i) {
     const int width =
         i == 0 ? picture->width : AV_CEIL_RSHIFT(picture->width, format->log2_chroma_w);
@@ -219,27 +214,6 @@ FramePointer Deinterlacer::process(FramePointer picture) {
                 picture->top_field_first != 0 ? 1 : 0, by_avx2_, output->data[i],
                 output->linesize[i]);
   }
-  return output;
-}
-
-FramePointer Deinterlacer::allocate(const AVFrame& like) {
-  const auto format = static_cast<AVPixelFormat>(like.format);
-  const int size = av_image_get_buffer_size(format, like.width, like.height, kAlignment);
-  if (!pool_ || pool_size_ != size)
-    pool_.reset(av_buffer_pool_init(static_cast<std::size_t>(size) + kAlignment, nullptr));
-  CHECK(pool_ != nullptr);
-  pool_size_ = size;
-  FramePointer output(av_frame_alloc());
-  CHECK(output != nullptr);
-  av_frame_copy_props(output.get(), &like);
-  output->interlaced_frame = 0;
-  output->format = like.format;
-  output->width = like.width;
-  output->height = like.height;
-  output->buf[0] = av_buffer_pool_get(pool_.get());
-  CHECK(output->buf[0] != nullptr);
-  av_image_fill_arrays(output->data, output->linesize, output->buf[0]->data, format, like.width,
-                       like.height, kAlignment);
   return output;
 }
 

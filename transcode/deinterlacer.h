@@ -4,11 +4,8 @@
 // where something does they follow the edges of the first field's lines.
 //
 // Thread: one at a time; the frames it returns may go to any.
-#include <memory>
-
 #include "transcode/frame.h"
-
-struct AVBufferPool;
+#include "transcode/frame_pool.h"
 
 namespace millrace::transcode {
 
@@ -25,15 +22,9 @@ class Deinterlacer {
   FramePointer process(FramePointer picture);
 
  private:
-  FramePointer allocate(const AVFrame& like);
-
-  struct Free {
-    void operator()(AVBufferPool* pool) const;
-  };
   const bool by_avx2_;
   FramePointer before_;  ///< The picture before this one, if it was interlaced.
-  std::unique_ptr<AVBufferPool, Free> pool_;
-  int pool_size_ = 0;
+  FramePool pool_;
 };
 
 }  // namespace millrace::transcode

@@ -3,15 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 #include <vector>
 
+#include "media/annex_b.h"
 #include "transcode/encoder_codec.h"
 #include "transcode/frame_thinner.h"
 
 extern "C" {
 #include <libavcodec/avcodec.h>
+#include <libavutil/imgutils.h>
 #include <libavutil/log.h>
 }
 
@@ -47,12 +48,6 @@ Rational sample_aspect_ratio(const Rung& rung, const VideoParameters& source) {
                                                           : ratio;
 }
 
-/// FrameScaler makes BT.709 of RGB, which 4:2:0 cannot be.
-Colour colour_of_rung(Colour source) {
-  if (source.matrix == AVCOL_SPC_RGB) source.matrix = AVCOL_SPC_BT709;
-  return source;
-}
-
 void set_rates(AVCodecContext& context, const Rung& rung, Rational ticks, bool is_constant) {
   context.time_base = {static_cast<int>(ticks.denominator), static_cast<int>(ticks.numerator)};
   context.framerate =
@@ -75,10 +70,10 @@ std::vector<std::uint8_t> first_packet_of(AVCodecContext& context) {
   picture->height = context.height;
   picture->pts = 0;
   CHECK(av_frame_get_buffer(picture.get(), 0) == 0);
-  for (int plane = 0; plane < 3; ++plane)
-    std::memset(picture->data[plane], 128,
-                static_cast<std::size_t>(picture->linesize[plane]) *
-                    static_cast<std::size_t>(plane == 0 ? context.height : context.height / 2));
+  std::ptrdiff_t strides[4]{};
+  for (int i = 0; i < 4; ++i) strides[i] = picture->linesize[i];
+  av_image_fill_black(picture->data, strides, context.pix_fmt, context.color_range, context.width,
+                      context.height);
   if (avcodec_send_frame(&context, picture.get()) < 0 ||
       avcodec_send_frame(&context, nullptr) < 0 ||
       avcodec_receive_packet(&context, packet.get()) < 0)
@@ -130,8 +125,10 @@ Encoder::Encoder(const EncoderSettings& settings, const VideoParameters& source,
 Encoder::~Encoder() = default;
 
 Result<Encoder::Context> Encoder::open(const Rung& rung, const EncoderSettings& settings,
-                                       const TrackInfo& track) {
-  const char* const name = encoder_name(rung.codec);
+                                       const TrackInfo& track, const HdrMetadata& metadata,
+                                       const EncoderPlace& place) {
+  const char* const name =
+      place.device ? place.device->encoder_name(rung.codec) : encoder_name(rung.codec);
   const AVCodec* codec = name ? avcodec_find_encoder_by_name(name) : nullptr;
   if (codec == nullptr)
     return unsupported(fmt::format("none for {} in libavcodec", to_string(rung.codec)));
@@ -142,7 +139,7 @@ Result<Encoder::Context> Encoder::open(const Rung& rung, const EncoderSettings& 
   const bool is_constant = video.frame_rate.numerator > 0;
   context.width = video.width;
   context.height = video.height;
-  context.pix_fmt = AV_PIX_FMT_YUV420P;
+  context.pix_fmt = video.bit_depth > 8 ? AV_PIX_FMT_YUV420P10 : AV_PIX_FMT_YUV420P;
   context.thread_count = 1;
   context.flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   set_rates(context, rung, is_constant ? video.frame_rate : kVariableTicks, is_constant);
@@ -152,7 +149,10 @@ Result<Encoder::Context> Encoder::open(const Rung& rung, const EncoderSettings& 
   context.color_trc = static_cast<AVColorTransferCharacteristic>(video.colour.transfer);
   context.colorspace = static_cast<AVColorSpace>(video.colour.matrix);
   context.color_range = video.colour.is_full_range ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
-  RETURN_IF_ERROR(set_codec_options(context, rung.codec, settings, is_constant));
+  if (place.device)
+    RETURN_IF_ERROR(place.device->prepare_encoder(context, place.profile, *place.like));
+  else
+    RETURN_IF_ERROR(set_codec_options(context, rung.codec, settings, is_constant, metadata));
   if (avcodec_open2(&context, codec, nullptr) < 0)
     return unsupported(fmt::format("{} refuses the rung", name));
   return opened;
@@ -160,8 +160,11 @@ Result<Encoder::Context> Encoder::open(const Rung& rung, const EncoderSettings& 
 
 Result<std::unique_ptr<Encoder>> Encoder::create(const Rung& rung, const EncoderSettings& settings,
                                                  const VideoParameters& source,
-                                                 std::optional<MediaTime> not_before) {
-  std::unique_ptr<Encoder> encoder(new Encoder(settings, source, not_before));
+                                                 std::optional<MediaTime> not_before,
+                                                 const HdrMetadata& metadata,
+                                                 const EncoderPlace& place) {
+  std::unique_ptr<Encoder> encoder(
+      new Encoder(place.device ? EncoderSettings{} : settings, source, not_before));
   encoder->packet_.reset(av_packet_alloc());
   CHECK(encoder->packet_ != nullptr);
   encoder->ticks_per_second_ = source.frame_rate.numerator > 0 ? source.frame_rate : kVariableTicks;
@@ -171,18 +174,22 @@ Result<std::unique_ptr<Encoder>> Encoder::create(const Rung& rung, const Encoder
   track.video.width = rung.width;
   track.video.height = rung.height;
   track.video.sample_aspect_ratio = sample_aspect_ratio(rung, source);
-  track.video.colour = colour_of_rung(source.colour);
-  track.video.bit_depth = 8;
-  ASSIGN_OR_RETURN(encoder->context_, open(rung, settings, track));
+  track.video.colour = colour_of_rung(rung, source.colour);
+  const bool is_kept = keeps_hdr(rung, source.colour);
+  track.video.bit_depth = is_kept ? 10 : 8;
+  const HdrMetadata told = is_kept ? metadata : HdrMetadata{};
+  ASSIGN_OR_RETURN(encoder->context_, open(rung, settings, track, told, place));
   const AVCodecContext& context = *encoder->context_;
   std::vector<std::uint8_t> headers(context.extradata,
                                     context.extradata + std::max(0, context.extradata_size));
   // libaom has them in its first packet only: another one's.
   if (headers.empty()) {
-    ASSIGN_OR_RETURN(const Context another, open(rung, settings, track));
+    ASSIGN_OR_RETURN(const Context another, open(rung, settings, track, told, place));
     headers = first_packet_of(*another);
   }
+  encoder->has_start_codes_ = has_start_codes(headers);
   ASSIGN_OR_RETURN(track.codec_configuration, configuration_of(rung.codec, headers));
+  encoder->messages_ = messages_of(rung.codec, headers);
   return encoder;
 }
 
@@ -236,6 +243,17 @@ Status Encoder::receive(const Handler& on_packet) {
     output.is_key_frame = (packet_->flags & AV_PKT_FLAG_KEY) != 0;
     output.payload =
         sample_of(track_.codec, {packet_->data, static_cast<std::size_t>(packet_->size)});
+    std::vector<std::uint8_t> with_messages;
+    if (output.is_key_frame && !messages_.empty()) {
+      with_messages = messages_;
+      with_messages.insert(with_messages.end(), output.payload.begin(), output.payload.end());
+      output.payload = with_messages;
+    }
+    AnnexBPicture units;
+    if (has_start_codes_) {
+      units = parse_annex_b(track_.codec, output.payload);
+      output.payload = units.payload.span();
+    }
     on_packet(output);
     av_packet_unref(packet_.get());
   }

@@ -1,6 +1,7 @@
 #pragma once
-// One rung's encoder: x264, x265 or libaom on one thread through libavcodec. Packets come out with
-// the source's exact presentation times, and decode times that follow one another without a hole.
+// One rung's encoder through libavcodec: x264, x265 or libaom on one thread, or a device's. Packets
+// come out with the source's exact presentation times, and decode times that follow one another
+// without a hole.
 //
 // Thread: one at a time.
 #include <deque>
@@ -9,11 +10,14 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "base/result.h"
 #include "media/encoded_packet.h"
+#include "transcode/device.h"
 #include "transcode/encoder_settings.h"
 #include "transcode/frame.h"
+#include "transcode/hdr.h"
 
 struct AVCodecContext;
 struct AVPacket;
@@ -54,6 +58,13 @@ class DecodeTimes {
   std::deque<Place> places_;
 };
 
+/// Where a rung is encoded.
+struct EncoderPlace {
+  Device* device = nullptr;       ///< Null: on the CPU. Outlives the encoder.
+  Profile profile{};              ///< For the device.
+  const AVFrame* like = nullptr;  ///< A picture that the device holds, as those to come.
+};
+
 class Encoder {
  public:
   /// One rung's packet. Its payload is valid during the call only.
@@ -66,11 +77,15 @@ class Encoder {
   };
   using Handler = std::function<void(const Output&)>;
 
-  /// `source`: frame rate, colour and aspect ratio are the source's. `not_before`: where the
-  /// packets of the rung's encoder before this one end.
+  /// `source`: frame rate, aspect ratio and, unless it is tone-mapped, colour are the source's.
+  /// `not_before`: where the packets of the rung's encoder before this one end. `metadata`: of the
+  /// source's pictures; HEVC that keeps high dynamic range repeats it at each key frame. On a
+  /// device it holds no picture back, whatever the settings are.
   static Result<std::unique_ptr<Encoder>> create(const Rung& rung, const EncoderSettings& settings,
                                                  const VideoParameters& source,
-                                                 std::optional<MediaTime> not_before = {});
+                                                 std::optional<MediaTime> not_before = {},
+                                                 const HdrMetadata& metadata = {},
+                                                 const EncoderPlace& place = {});
   ~Encoder();
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
@@ -96,16 +111,19 @@ class Encoder {
   };
   using Context = std::unique_ptr<AVCodecContext, Free>;
   static Result<Context> open(const Rung& rung, const EncoderSettings& settings,
-                              const TrackInfo& track);
+                              const TrackInfo& track, const HdrMetadata& metadata,
+                              const EncoderPlace& place);
 
   Context context_;
   std::unique_ptr<AVPacket, Free> packet_;
   TrackInfo track_;
+  std::vector<std::uint8_t> messages_;  ///< In front of each key frame.
   Rational ticks_per_second_;
   std::optional<MediaTime> first_pts_;
   std::int64_t newest_tick_ = -1;
   std::map<std::int64_t, Picture> pending_;  ///< By tick; as many as the encoder holds.
   DecodeTimes times_;
+  bool has_start_codes_ = false;  ///< Its packets: a device's.
 };
 
 }  // namespace millrace::transcode

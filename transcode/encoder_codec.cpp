@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "media/annex_b.h"
 #include "media/configuration_records.h"
 
 extern "C" {
@@ -40,7 +41,22 @@ bool set_x264(AVCodecContext& context, const EncoderSettings& settings, bool is_
          set_option(context, "forced-idr", "1") && set_option(context, "x264-params", text);
 }
 
-bool set_x265(AVCodecContext& context, const EncoderSettings& settings) {
+/// x265's words for the messages of ISO/IEC 23008-2 D.2.28 and D.2.35.
+std::string x265_hdr(const HdrMetadata& metadata) {
+  std::string text;
+  if (const auto& display = metadata.display)
+    text +=
+        fmt::format(":master-display=G({},{})B({},{})R({},{})WP({},{})L({},{})",
+                    display->primaries[1][0], display->primaries[1][1], display->primaries[2][0],
+                    display->primaries[2][1], display->primaries[0][0], display->primaries[0][1],
+                    display->white[0], display->white[1], display->highest, display->lowest);
+  if (const auto& light = metadata.light)
+    text += fmt::format(":max-cll={},{}", light->highest, light->highest_average);
+  return text;
+}
+
+bool set_x265(AVCodecContext& context, const EncoderSettings& settings,
+              const HdrMetadata& metadata) {
   std::string text =
       "annexb=0:keyint=-1:scenecut=0:open-gop=0:bframes=0:repeat-headers=0:info=0:log-level=none";
   if (settings.is_still) {
@@ -52,6 +68,7 @@ bool set_x265(AVCodecContext& context, const EncoderSettings& settings) {
   } else {
     text += ":pools=none:frame-threads=1";
   }
+  text += x265_hdr(metadata);
   return set_option(context, "preset", settings.preset) &&
          set_option(context, "tune", "zerolatency") && set_option(context, "forced-idr", "1") &&
          set_option(context, "x265-params", text);
@@ -80,6 +97,12 @@ NalUnits units_of(std::span<const std::uint8_t> bytes, int type, TypeOf type_of)
   return units;
 }
 
+NalUnits copies_of(const std::vector<std::span<const std::uint8_t>>& units) {
+  NalUnits copies;
+  for (const auto unit : units) copies.emplace_back(unit.begin(), unit.end());
+  return copies;
+}
+
 int h264_type(std::uint8_t byte) {
   return byte & 31;
 }
@@ -103,15 +126,28 @@ const char* encoder_name(Codec codec) {
 }
 
 Status set_codec_options(AVCodecContext& context, Codec codec, const EncoderSettings& settings,
-                         bool is_constant_rate) {
-  const bool is_set = codec == Codec::kHevc  ? set_x265(context, settings)
+                         bool is_constant_rate, const HdrMetadata& metadata) {
+  const bool is_set = codec == Codec::kHevc  ? set_x265(context, settings, metadata)
                       : codec == Codec::kAv1 ? set_aom(context, settings)
                                              : set_x264(context, settings, is_constant_rate);
   if (!is_set) return unsupported(fmt::format("{} does not know an option", encoder_name(codec)));
   return ok();
 }
 
+bool has_start_codes(std::span<const std::uint8_t> headers) {
+  constexpr std::uint8_t kStartCode[] = {0, 0, 0, 1};
+  return headers.size() > sizeof(kStartCode) &&
+         std::equal(std::begin(kStartCode), std::end(kStartCode), headers.begin());
+}
+
 Result<Bytes> configuration_of(Codec codec, std::span<const std::uint8_t> headers) {
+  if (has_start_codes(headers) && codec != Codec::kAv1) {
+    const AnnexBPicture units = parse_annex_b(codec, headers);
+    return codec == Codec::kHevc
+               ? make_hevc_configuration(copies_of(units.vps), copies_of(units.sps),
+                                         copies_of(units.pps))
+               : make_avc_configuration(copies_of(units.sps), copies_of(units.pps));
+  }
   if (codec == Codec::kAv1) return make_av1_configuration(headers);
   if (codec == Codec::kHevc)
     return make_hevc_configuration(units_of(headers, 32, hevc_type),
@@ -119,6 +155,17 @@ Result<Bytes> configuration_of(Codec codec, std::span<const std::uint8_t> header
                                    units_of(headers, 34, hevc_type));
   if (!headers.empty() && headers[0] == 1) return Bytes::copy_of(headers);  // Is one already.
   return make_avc_configuration(units_of(headers, 7, h264_type), units_of(headers, 8, h264_type));
+}
+
+std::vector<std::uint8_t> messages_of(Codec codec, std::span<const std::uint8_t> headers) {
+  std::vector<std::uint8_t> messages;
+  if (codec != Codec::kHevc) return messages;
+  for (const auto& unit : units_of(headers, 39, hevc_type)) {
+    for (int shift = 24; shift >= 0; shift -= 8)
+      messages.push_back(static_cast<std::uint8_t>(unit.size() >> shift));
+    messages.insert(messages.end(), unit.begin(), unit.end());
+  }
+  return messages;
 }
 
 std::span<const std::uint8_t> sample_of(Codec codec, std::span<const std::uint8_t> packet) {

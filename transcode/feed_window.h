@@ -1,6 +1,7 @@
 #pragma once
 // What a worker has been sent and has not taken yet, and the rule for one that lags: past 1.5 s
-// or 8 MB packets are dropped up to the next key frame for which there is room.
+// or 8 MB packets are dropped up to the next key frame for which there is room; and when it is
+// taken for dead.
 //
 // Pure; the ladder's loop.
 #include <chrono>
@@ -42,8 +43,20 @@ class FeedWindow {
   std::chrono::nanoseconds age(TimePoint now) const {
     return is_empty() ? std::chrono::nanoseconds(0) : now - unacknowledged_.front().at;
   }
+  /// Fed for a second without saying anything (a worker that is merely busy takes a packet now and
+  /// then), or three seconds without taking a packet, which is what one needs to start (up to
+  /// `is_ready`) on a busy machine.
+  bool is_stuck(TimePoint now, TimePoint heard_at, bool is_ready) const {
+    const auto waits = age(now);
+    return waits > kHang || (is_ready && waits > kSilence && now - heard_at > kSilence);
+  }
 
  private:
+  // Noticed before packets are dropped since it lags, and while rungs may still go on with the
+  // picture behind the last one.
+  static constexpr std::chrono::milliseconds kSilence{1000};
+  static constexpr std::chrono::seconds kHang{3};
+
   struct Entry {
     std::size_t bytes;
     TimePoint at;

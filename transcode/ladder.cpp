@@ -49,13 +49,32 @@ std::vector<Rung> plan_ladder(const std::vector<RungTemplate>& ladder, const Tra
                      .bits_per_second = rung.bits_per_second,
                      .codec = rung.codec,
                      .every = every(source.video.frame_rate, rung.max_frame_rate),
-                     .is_on_demand = own == RungMode::kOnDemand});
+                     .is_on_demand = own == RungMode::kOnDemand,
+                     .hdr = rung.hdr});
   }
   std::stable_sort(rungs.begin(), rungs.end(), [](const Rung& a, const Rung& b) {
     return std::pair(a.width * a.height, a.bits_per_second) >
            std::pair(b.width * b.height, b.bits_per_second);
   });
   return rungs;
+}
+
+std::vector<RungTemplate> without_passthrough(std::vector<RungTemplate> ladder,
+                                              const TrackInfo& source) {
+  const auto found =
+      std::find_if(ladder.begin(), ladder.end(), [](const auto& rung) { return rung.passthrough; });
+  if (found == ladder.end()) return ladder;
+  const int shorter = std::min(source.video.width, source.video.height);
+  const int most = found->limits.height > 0 ? std::min(found->limits.height, shorter) : shorter;
+  const int height = std::max(2, most / 2 * 2);  // Even, and never more than the source has.
+  found->passthrough = false;
+  found->height = height;
+  found->mode = RungMode::kAlways;
+  const std::string name = found->name;
+  std::erase_if(ladder, [&](const auto& rung) {
+    return rung.name != name && rung.height > kNearlyEqual * height;
+  });
+  return ladder;
 }
 
 Rung rung_like(const TrackInfo& source) {
@@ -68,7 +87,9 @@ Rung rung_like(const TrackInfo& source) {
           .width = width,
           .height = height,
           .bits_per_second = std::clamp<std::int64_t>(bits_per_second, 300'000, 8'000'000),
-          .codec = source.codec};
+          .codec = source.codec,
+          // H.264 with ten bits is not for players.
+          .hdr = source.codec == Codec::kH264 ? HdrMode::kToneMap : HdrMode::kKeep};
 }
 
 }  // namespace millrace::transcode

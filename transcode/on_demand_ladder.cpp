@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "transcode/remote_hosts.h"
 #include "transcode/worker/protocol.h"
 
 namespace millrace::transcode {
@@ -129,6 +130,12 @@ bool OnDemandLadder::is_running(std::size_t rung) const {
                      [rung](const auto& shift) { return shift->is_fed && shift->has(rung); });
 }
 
+bool OnDemandLadder::is_elsewhere() const {
+  if (shifts_.empty()) return options_.remote != nullptr && options_.remote->has_host();
+  return std::all_of(shifts_.begin(), shifts_.end(),
+                     [](const auto& shift) { return shift->worker->is_elsewhere(); });
+}
+
 bool OnDemandLadder::begin_shift(const std::vector<std::size_t>& rungs,
                                  const std::vector<EncodedPacket>& backlog) {
   auto shift = std::make_unique<Shift>();
@@ -191,6 +198,7 @@ void OnDemandLadder::show() {
 
 Status OnDemandLadder::push(EncodedPacket packet) {
   if (is_finished_) return Error{ErrorCode::kClosed, "transcode: a packet after the end"};
+  if (options_.source != packet.track) options_.source = packet.track;
   // A worker begins with a key frame of the source.
   if (packet.opens_segment && packet.is_key_frame) hand_over();
   for (const auto& shift : shifts_)

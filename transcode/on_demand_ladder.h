@@ -31,6 +31,7 @@ class OnDemandLadder final : public Ladder {
 
   void want(std::vector<bool> wanted, std::vector<EncodedPacket> backlog) override;
   const std::vector<bool>& wanted() const override { return wanted_; }
+  bool is_elsewhere() const override;
   Status push(EncodedPacket packet) override;
   Status finish() override;
 
@@ -62,7 +63,7 @@ class OnDemandLadder final : public Ladder {
   void sweep();
   void show();
 
-  const Options options_;
+  Options options_;
   net::EventLoop& loop_;
   Metrics& metrics_;
   SystemClock clock_;

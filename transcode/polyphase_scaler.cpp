@@ -14,15 +14,14 @@
 namespace millrace::transcode {
 namespace {
 
-constexpr int kWeightBits = 14;
-// A product of the vertical pass keeps 6 bits of fraction, in 16 bits with its sign; what cutting
-// the rest off takes away on average, half a unit a tap, is put back with the rounding.
-constexpr int kProductBits = 6;
-constexpr int kProductShift = kWeightBits - kProductBits;
-// Samples that one shuffle reaches, and outputs that it makes.
+constexpr int kMostWeightBits = 7;
+// What keeps sums in 16 bits while they grow: they begin that many samples lower. Then up to 1.25
+// of positive weights and 0.75 of negative ones fit.
+constexpr int kBias = 64;
+constexpr int kMostPositive = 160;
+// Samples that one shuffle reaches.
 constexpr int kWindow = 16;
-constexpr int kGroup = 4;
-// Rows of the middle are written and read in whole vectors.
+// Rows of the middle are read in whole windows.
 constexpr int kRowSlack = 64;
 
 // Keys' cubic with swscale's default parameter.
@@ -38,102 +37,146 @@ std::uint8_t to_sample(std::int32_t value) {
   return static_cast<std::uint8_t>(std::clamp(value, 0, 255));
 }
 
-int vertical_rounding(int taps) {
-  return (1 << (kProductBits - 1)) + taps / 2;
-}
-
-void vertical_scalar(const std::uint8_t* const* rows, const std::int16_t* weights, int taps,
-                     int from, int width, std::uint8_t* middle) {
+void vertical_scalar(const std::uint8_t* const* rows, const std::int8_t* weights,
+                     const AxisFilter& filter, int from, int width, std::uint8_t* middle) {
   for (int x = from; x < width; ++x) {
-    std::int32_t sum = vertical_rounding(taps);
-    for (int tap = 0; tap < taps; ++tap) {
-      const std::int32_t product = (rows[tap][x] * std::abs(weights[tap])) >> kProductShift;
-      sum += weights[tap] < 0 ? -product - 1 : product;
-    }
-    middle[x] = to_sample(sum >> kProductBits);
+    std::int32_t sum = 1 << (filter.weight_bits - 1);
+    for (int tap = 0; tap < filter.taps; ++tap) sum += weights[tap] * rows[tap][x];
+    middle[x] = to_sample(sum >> filter.weight_bits);
   }
 }
 
-void horizontal_scalar(const std::uint8_t* middle, const int* first, const std::int16_t* weights,
-                       int taps, int from, int width, std::uint8_t* output) {
+void horizontal_scalar(const std::uint8_t* middle, const AxisFilter& filter, int from, int width,
+                       std::uint8_t* output) {
   for (int x = from; x < width; ++x) {
-    std::int32_t sum = 1 << (kWeightBits - 1);
-    for (int tap = 0; tap < taps; ++tap) sum += weights[x * taps + tap] * middle[first[x] + tap];
-    output[x] = to_sample(sum >> kWeightBits);
+    const std::int8_t* const weights = filter.weights.data() + x * filter.taps;
+    const std::uint8_t* const samples = middle + filter.first[static_cast<std::size_t>(x)];
+    std::int32_t sum = 1 << (filter.weight_bits - 1);
+    for (int tap = 0; tap < filter.taps; ++tap) sum += weights[tap] * samples[tap];
+    output[x] = to_sample(sum >> filter.weight_bits);
   }
 }
 
 #if defined(__x86_64__)
 
-// 32 samples a step: the high halves of the 16-bit products of (sample << 8) and |weight|.
+/// Signed bytes in the order in which a pair's samples lie, as one number.
+std::int16_t pair_of(int first, int second) {
+  return static_cast<std::int16_t>((first & 0xff) | (second << 8));
+}
+
+__attribute__((target("avx2"))) inline __m256i biased_rounding(int weight_bits) {
+  return _mm256_set1_epi16(static_cast<short>((1 << (weight_bits - 1)) - (kBias << weight_bits)));
+}
+
+/// Sums to samples, which packing still has to clamp.
+__attribute__((target("avx2"))) inline __m256i samples_of(__m256i sums, __m128i weight_bits) {
+  return _mm256_add_epi16(_mm256_sra_epi16(sums, weight_bits), _mm256_set1_epi16(kBias));
+}
+
+// 32 samples a step. kPairs is known for the usual ratios, 0 for others.
+template <int kPairs>
 __attribute__((target("avx2"))) int vertical_avx2(const std::uint8_t* const* rows,
-                                                  const std::int16_t* weights, int taps, int width,
+                                                  const std::int8_t* weights,
+                                                  const AxisFilter& filter, int width,
                                                   std::uint8_t* middle) {
-  const __m256i zero = _mm256_setzero_si256();
-  const __m256i rounding = _mm256_set1_epi16(static_cast<short>(vertical_rounding(taps)));
+  const int pairs = kPairs > 0 ? kPairs : filter.pairs();
+  const int alone = filter.taps % 2;  // The last pair's second sample has no weight then.
+  const __m256i rounding = biased_rounding(filter.weight_bits);
+  const __m128i weight_bits = _mm_cvtsi32_si128(filter.weight_bits);
   int x = 0;
   for (; x + 32 <= width; x += 32) {
     __m256i low = rounding, high = rounding;
-    for (int tap = 0; tap < taps; ++tap) {
-      const __m256i samples = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows[tap] + x));
-      const __m256i weight = _mm256_set1_epi16(static_cast<short>(std::abs(weights[tap])));
-      const __m256i a = _mm256_mulhi_epu16(_mm256_unpacklo_epi8(zero, samples), weight);
-      const __m256i b = _mm256_mulhi_epu16(_mm256_unpackhi_epi8(zero, samples), weight);
-      if (weights[tap] < 0) {
-        const __m256i one = _mm256_set1_epi16(1);
-        low = _mm256_sub_epi16(low, _mm256_add_epi16(a, one));
-        high = _mm256_sub_epi16(high, _mm256_add_epi16(b, one));
-      } else {
-        low = _mm256_add_epi16(low, a);
-        high = _mm256_add_epi16(high, b);
-      }
+    for (int pair = 0; pair < pairs; ++pair) {
+      const bool has_second = pair + 1 < pairs || alone == 0;
+      const int second = has_second ? pair + pairs : pair;
+      const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows[pair] + x));
+      const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows[second] + x));
+      const __m256i weight =
+          _mm256_set1_epi16(pair_of(weights[pair], has_second ? weights[second] : 0));
+      low = _mm256_add_epi16(low, _mm256_maddubs_epi16(_mm256_unpacklo_epi8(a, b), weight));
+      high = _mm256_add_epi16(high, _mm256_maddubs_epi16(_mm256_unpackhi_epi8(a, b), weight));
     }
     // unpack and pack both work within 128-bit lanes, so the order comes out right.
-    const __m256i packed = _mm256_packus_epi16(_mm256_srai_epi16(low, kProductBits),
-                                               _mm256_srai_epi16(high, kProductBits));
+    const __m256i packed =
+        _mm256_packus_epi16(samples_of(low, weight_bits), samples_of(high, weight_bits));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(middle + x), packed);
   }
   return x;
 }
 
-// Four outputs of two rows at a time: one row in each lane, with the same shuffles and weights.
+int vertical_fast(const std::uint8_t* const* rows, const std::int8_t* weights,
+                  const AxisFilter& filter, int width, std::uint8_t* middle) {
+  switch (filter.taps) {
+    case 4:
+      return vertical_avx2<2>(rows, weights, filter, width, middle);
+    case 6:
+      return vertical_avx2<3>(rows, weights, filter, width, middle);
+    case 8:
+      return vertical_avx2<4>(rows, weights, filter, width, middle);
+    default:
+      return vertical_avx2<0>(rows, weights, filter, width, middle);
+  }
+}
+
+// A group of outputs of two rows: one row in each lane, with the same shuffles and weights.
 template <typename Step>
 __attribute__((target("avx2"))) inline __m256i group_avx2(const std::uint8_t* upper,
-                                                          const std::uint8_t* lower, int first,
-                                                          const Step* steps, int pairs) {
-  const __m128i window_upper = _mm_loadu_si128(reinterpret_cast<const __m128i*>(upper + first));
-  const __m128i window_lower = _mm_loadu_si128(reinterpret_cast<const __m128i*>(lower + first));
-  const __m256i window = _mm256_set_m128i(window_lower, window_upper);
-  __m256i sum = _mm256_set1_epi32(1 << (kWeightBits - 1));
+                                                          const std::uint8_t* lower,
+                                                          const Step* steps, int pairs,
+                                                          __m256i rounding) {
+  __m256i sum = rounding;
   for (int pair = 0; pair < pairs; ++pair) {
+    const __m256i window = _mm256_loadu2_m128i(reinterpret_cast<const __m128i*>(lower + pair),
+                                               reinterpret_cast<const __m128i*>(upper + pair));
     const __m256i shuffle = _mm256_broadcastsi128_si256(
         _mm_loadu_si128(reinterpret_cast<const __m128i*>(steps[pair].shuffle)));
     const __m256i weights = _mm256_broadcastsi128_si256(
         _mm_loadu_si128(reinterpret_cast<const __m128i*>(steps[pair].weights)));
-    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_shuffle_epi8(window, shuffle), weights));
+    sum =
+        _mm256_add_epi16(sum, _mm256_maddubs_epi16(_mm256_shuffle_epi8(window, shuffle), weights));
   }
-  return _mm256_srai_epi32(sum, kWeightBits);
+  return sum;
 }
 
-template <typename Step>
+/// 16 outputs of two rows a step, in groups of kGroup.
+template <int kGroup, int kPairs, typename Step>
 __attribute__((target("avx2"))) int horizontal_avx2(const std::uint8_t* upper,
-                                                    const std::uint8_t* lower, const int* first,
-                                                    const Step* steps, int pairs, int width,
-                                                    std::uint8_t* output_upper,
+                                                    const std::uint8_t* lower,
+                                                    const AxisFilter& filter, const Step* steps,
+                                                    int width, std::uint8_t* output_upper,
                                                     std::uint8_t* output_lower) {
+  const int pairs = kPairs > 0 ? kPairs : filter.pairs();
+  const __m256i rounding = biased_rounding(filter.weight_bits);
+  const __m128i weight_bits = _mm_cvtsi32_si128(filter.weight_bits);
+  const int* first = filter.first.data();
+  constexpr int kGroups = 16 / kGroup;
   int x = 0;
-  for (; x + 4 * kGroup <= width; x += 4 * kGroup) {
-    __m256i sums[4];
-    for (int group = 0; group < 4; ++group)
-      sums[group] = group_avx2(upper, lower, first[x + group * kGroup],
-                               steps + (x / kGroup + group) * pairs, pairs);
-    const __m256i samples = _mm256_packus_epi16(_mm256_packs_epi32(sums[0], sums[1]),
-                                                _mm256_packs_epi32(sums[2], sums[3]));
+  for (; x + 16 <= width; x += 16, first += 16, steps += kGroups * pairs) {
+    __m256i sums[kGroups];
+    for (int group = 0; group < kGroups; ++group)
+      sums[group] = group_avx2(upper + first[group * kGroup], lower + first[group * kGroup],
+                               steps + group * pairs, pairs, rounding);
+    if constexpr (kGroup == 4) {  // Only the lower half of each lane holds outputs.
+      sums[0] = _mm256_unpacklo_epi64(sums[0], sums[1]);
+      sums[1] = _mm256_unpacklo_epi64(sums[2], sums[3]);
+    }
+    const __m256i samples =
+        _mm256_packus_epi16(samples_of(sums[0], weight_bits), samples_of(sums[1], weight_bits));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(output_upper + x), _mm256_castsi256_si128(samples));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(output_lower + x),
                      _mm256_extracti128_si256(samples, 1));
   }
   return x;
+}
+
+template <typename Step>
+int horizontal_fast(const std::uint8_t* upper, const std::uint8_t* lower, const AxisFilter& filter,
+                    const Step* steps, int group, int width, std::uint8_t* output_upper,
+                    std::uint8_t* output_lower) {
+  const auto scale = group == 4         ? horizontal_avx2<4, 0, Step>
+                     : filter.taps == 6 ? horizontal_avx2<8, 3, Step>
+                                        : horizontal_avx2<8, 0, Step>;
+  return scale(upper, lower, filter, steps, width, output_upper, output_lower);
 }
 
 bool has_avx2() {
@@ -142,12 +185,13 @@ bool has_avx2() {
 
 #else
 
-int vertical_avx2(const std::uint8_t* const*, const std::int16_t*, int, int, std::uint8_t*) {
+int vertical_fast(const std::uint8_t* const*, const std::int8_t*, const AxisFilter&, int,
+                  std::uint8_t*) {
   return 0;
 }
 template <typename Step>
-int horizontal_avx2(const std::uint8_t*, const std::uint8_t*, const int*, const Step*, int, int,
-                    std::uint8_t*, std::uint8_t*) {
+int horizontal_fast(const std::uint8_t*, const std::uint8_t*, const AxisFilter&, const Step*, int,
+                    int, std::uint8_t*, std::uint8_t*) {
   return 0;
 }
 bool has_avx2() {
@@ -155,6 +199,40 @@ bool has_avx2() {
 }
 
 #endif
+
+/// Weights that add up to 1 << bits: what rounding down leaves goes to those that lost most.
+void quantise(const std::vector<double>& exact, int bits, std::int8_t* weights) {
+  const double sum = std::accumulate(exact.begin(), exact.end(), 0.0);
+  std::vector<std::pair<double, std::size_t>> lost;
+  int left = 1 << bits;
+  for (std::size_t tap = 0; tap < exact.size(); ++tap) {
+    const double scaled = exact[tap] / sum * (1 << bits);
+    const double floor = std::floor(scaled);
+    weights[tap] = static_cast<std::int8_t>(floor);
+    left -= static_cast<int>(floor);
+    lost.emplace_back(floor - scaled, tap);
+  }
+  std::sort(lost.begin(), lost.end());
+  for (int i = 0; i < left; ++i) ++weights[lost[static_cast<std::size_t>(i)].second];
+}
+
+/// Whether 7 bits of fraction are safe: each weight is a byte, a pair of them times 255 is in 16
+/// bits, and so are the sums.
+bool fits(const std::vector<double>& exact) {
+  const double sum = std::accumulate(exact.begin(), exact.end(), 0.0);
+  const std::size_t pairs = (exact.size() + 1) / 2;
+  double positive = 0;
+  const auto weight = [&](std::size_t tap) {
+    // Rounded up: quantise() may.
+    return tap < exact.size() ? std::ceil(exact[tap] / sum * (1 << kMostWeightBits)) : 0.0;
+  };
+  for (std::size_t tap = 0; tap < exact.size(); ++tap) positive += std::max(0.0, weight(tap));
+  for (std::size_t pair = 0; pair < pairs; ++pair)
+    if (weight(pair) > 127 || weight(pair + pairs) > 127 ||
+        weight(pair) + weight(pair + pairs) > 128)
+      return false;
+  return positive <= kMostPositive;
+}
 
 }  // namespace
 
@@ -167,34 +245,27 @@ AxisFilter::AxisFilter(int input_size, int output_size, SampleSiting siting) {
   // from the picture's edge, the others half.
   const double edge = siting == SampleSiting::kCoSited ? 0.25 : 0.5;
   const auto count = static_cast<std::size_t>(taps);
-  std::vector<double> exact(count);
+  const int reach = 2 * static_cast<int>(std::ceil(2 * stretch));
+  std::vector<std::vector<double>> exact(static_cast<std::size_t>(output_size),
+                                         std::vector<double>(count, 0.0));
   for (int output = 0; output < output_size; ++output) {
     const double centre = (output + edge) * ratio - edge;
     const int begin = static_cast<int>(std::floor(centre - 2 * stretch)) + 1;
     const int from = std::clamp(begin, 0, input_size - taps);
-    std::fill(exact.begin(), exact.end(), 0.0);
-    const int reach = 2 * static_cast<int>(std::ceil(2 * stretch));
     for (int tap = 0; tap < reach; ++tap) {
       // What lies outside the picture repeats its edge.
       const int sample = std::clamp(begin + tap, 0, input_size - 1);
       const int slot = std::clamp(sample - from, 0, taps - 1);
-      exact[static_cast<std::size_t>(slot)] += cubic((begin + tap - centre) / stretch);
+      exact[static_cast<std::size_t>(output)][static_cast<std::size_t>(slot)] +=
+          cubic((begin + tap - centre) / stretch);
     }
-    const double sum = std::accumulate(exact.begin(), exact.end(), 0.0);
-    int left = 1 << kWeightBits;
-    const auto base = weights.size();
-    for (const double weight : exact) {
-      const auto rounded =
-          static_cast<std::int16_t>(std::lround(weight / sum * (1 << kWeightBits)));
-      weights.push_back(rounded);
-      left -= rounded;
-    }
-    // What rounding left over goes to the largest weight, so that a flat picture stays flat.
-    const auto largest =
-        std::max_element(weights.begin() + static_cast<std::ptrdiff_t>(base), weights.end());
-    *largest = static_cast<std::int16_t>(*largest + left);
     first.push_back(from);
   }
+  weight_bits =
+      std::all_of(exact.begin(), exact.end(), fits) ? kMostWeightBits : kMostWeightBits - 1;
+  weights.resize(exact.size() * count);
+  for (std::size_t output = 0; output < exact.size(); ++output)
+    quantise(exact[output], weight_bits, weights.data() + output * count);
 }
 
 PolyphaseScaler::PolyphaseScaler(int input_width, int input_height, int output_width,
@@ -207,30 +278,35 @@ PolyphaseScaler::PolyphaseScaler(int input_width, int input_height, int output_w
       horizontal_(input_width, output_width, horizontal_siting),
       rows_(static_cast<std::size_t>(vertical_.taps)),
       middle_(2 * static_cast<std::size_t>(input_width + kRowSlack)) {
-  const int pairs = (horizontal_.taps + 1) / 2;
-  for (int x = 0; use_avx2_ && x + kGroup <= output_width; x += kGroup) {
-    const int window = horizontal_.first[static_cast<std::size_t>(x)];
+  for (const int outputs : {8, 4})
+    if (use_avx2_ && group_ == 0) plan_groups(outputs);
+}
+
+/// Does nothing where a window does not reach all samples of a group.
+void PolyphaseScaler::plan_groups(int outputs) {
+  const int pairs = horizontal_.pairs();
+  std::vector<PairStep> steps;
+  for (int x = 0; x + outputs <= output_width_; x += outputs) {
     for (int pair = 0; pair < pairs; ++pair) {
       PairStep step;
-      for (int lane = 0; lane < kGroup * 2; ++lane) {
+      // 0x80 shuffles in a zero.
+      std::fill(std::begin(step.shuffle), std::end(step.shuffle), std::uint8_t{0x80});
+      std::fill(std::begin(step.weights), std::end(step.weights), std::int8_t{0});
+      for (int lane = 0; lane < outputs * 2; ++lane) {
         const int output = x + lane / 2;
-        const int tap = pair * 2 + lane % 2;
-        const bool is_tap = tap < horizontal_.taps;
-        const int place = horizontal_.first[static_cast<std::size_t>(output)] + tap - window;
-        if (is_tap && place >= kWindow) {  // A large ratio: the scalar code does these.
-          steps_.clear();
-          return;
-        }
-        // 0x80 shuffles in a zero: the high byte of each 16-bit sample.
-        step.shuffle[lane * 2] = is_tap ? static_cast<std::uint8_t>(place) : 0x80;
-        step.shuffle[lane * 2 + 1] = 0x80;
-        step.weights[lane] =
-            is_tap ? horizontal_.weights[static_cast<std::size_t>(output * horizontal_.taps + tap)]
-                   : std::int16_t{0};
+        const int tap = pair + lane % 2 * pairs;
+        if (tap >= horizontal_.taps) continue;
+        const int place = horizontal_.first[static_cast<std::size_t>(output)] -
+                          horizontal_.first[static_cast<std::size_t>(x)] + tap - pair;
+        if (place >= kWindow) return;
+        step.shuffle[lane] = static_cast<std::uint8_t>(place);
+        step.weights[lane] = horizontal_.weights.data()[output * horizontal_.taps + tap];
       }
-      steps_.push_back(step);
+      steps.push_back(step);
     }
   }
+  group_ = outputs;
+  steps_ = std::move(steps);
 }
 
 void PolyphaseScaler::scale_row(const std::uint8_t* input, std::ptrdiff_t stride, int row,
@@ -238,10 +314,10 @@ void PolyphaseScaler::scale_row(const std::uint8_t* input, std::ptrdiff_t stride
   for (int tap = 0; tap < vertical_.taps; ++tap)
     rows_[static_cast<std::size_t>(tap)] =
         input + (vertical_.first[static_cast<std::size_t>(row)] + tap) * stride;
-  const std::int16_t* const weights = vertical_.weights.data() + row * vertical_.taps;
+  const std::int8_t* const weights = vertical_.weights.data() + row * vertical_.taps;
   const int done =
-      use_avx2_ ? vertical_avx2(rows_.data(), weights, vertical_.taps, input_width_, middle) : 0;
-  vertical_scalar(rows_.data(), weights, vertical_.taps, done, input_width_, middle);
+      use_avx2_ ? vertical_fast(rows_.data(), weights, vertical_, input_width_, middle) : 0;
+  vertical_scalar(rows_.data(), weights, vertical_, done, input_width_, middle);
 }
 
 void PolyphaseScaler::scale(const std::uint8_t* input, std::ptrdiff_t input_stride,
@@ -256,12 +332,11 @@ void PolyphaseScaler::scale(const std::uint8_t* input, std::ptrdiff_t input_stri
     std::uint8_t* const out_upper = output + y * output_stride;
     std::uint8_t* const out_lower = output + below * output_stride;
     int done = 0;
-    if (!steps_.empty())
-      done = horizontal_avx2(upper, lower, horizontal_.first.data(), steps_.data(),
-                             (horizontal_.taps + 1) / 2, output_width_, out_upper, out_lower);
+    if (group_ > 0)
+      done = horizontal_fast(upper, lower, horizontal_, steps_.data(), group_, output_width_,
+                             out_upper, out_lower);
     for (const auto& [middle, out] : {std::pair(upper, out_upper), std::pair(lower, out_lower)})
-      horizontal_scalar(middle, horizontal_.first.data(), horizontal_.weights.data(),
-                        horizontal_.taps, done, output_width_, out);
+      horizontal_scalar(middle, horizontal_, done, output_width_, out);
   }
 }
 

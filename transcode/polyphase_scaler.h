@@ -1,7 +1,7 @@
 #pragma once
-// Scales 8-bit planes by a separable polyphase bicubic filter, vertical pass first: half the cost
-// of swscale's bicubic at the same quality. AVX2 where the processor has it, bit-identical to the
-// scalar code.
+// Scales 8-bit planes by a separable polyphase bicubic filter, vertical pass first: a fraction of
+// the cost of swscale's bicubic at the same quality. AVX2 where the processor has it, bit-identical
+// to the scalar code.
 //
 // A scaler's scratch rows are its own: one thread at a time.
 #include <cstddef>
@@ -18,13 +18,17 @@ enum class SampleSiting {
 };
 
 /// The filter of one axis: for each output sample, where its taps begin in the input and their
-/// weights, 14 bits of fraction.
+/// weights, in bytes: samples and weights are multiplied by pairs (PMADDUBSW), tap i with tap
+/// i + pairs(), so that no pair has both of the large ones and its sum stays in 16 bits.
 struct AxisFilter {
   AxisFilter(int input_size, int output_size, SampleSiting siting);
 
-  int taps = 0;                       ///< The same for every output sample.
-  std::vector<int> first;             ///< [output]; first + taps never passes the input.
-  std::vector<std::int16_t> weights;  ///< [output * taps]; each output's sum is 1 << 14.
+  int pairs() const { return (taps + 1) / 2; }
+
+  int taps = 0;                      ///< The same for every output sample.
+  int weight_bits = 0;               ///< Of fraction: 7, or 6 where a weight is too large for it.
+  std::vector<int> first;            ///< [output]; first + taps never passes the input.
+  std::vector<std::int8_t> weights;  ///< [output * taps]; each output's sum is 1 << weight_bits.
 };
 
 class PolyphaseScaler {
@@ -40,6 +44,14 @@ class PolyphaseScaler {
              std::ptrdiff_t output_stride);
 
  private:
+  /// For a group of outputs and a pair of taps: how the samples are shuffled out of a window of the
+  /// row, which begins at the pair's first tap of the group's first output; and their weights.
+  struct PairStep {
+    std::uint8_t shuffle[16];
+    std::int8_t weights[16];
+  };
+
+  void plan_groups(int outputs);
   void scale_row(const std::uint8_t* input, std::ptrdiff_t stride, int row, std::uint8_t* middle);
 
   int input_width_;
@@ -48,13 +60,8 @@ class PolyphaseScaler {
   bool use_avx2_;
   AxisFilter vertical_;
   AxisFilter horizontal_;
-  /// For each four output samples and pair of taps: 16 bytes that shuffle the samples out of a
-  /// window of the row, and the 8 weights for them. Empty where no window of 16 samples suffices.
-  struct PairStep {
-    std::uint8_t shuffle[16];
-    std::int16_t weights[8];
-  };
-  std::vector<PairStep> steps_;
+  int group_ = 0;  ///< Outputs that one window serves: 8, 4, or 0 where the scalar code does them.
+  std::vector<PairStep> steps_;  ///< [group * pairs]
   std::vector<const std::uint8_t*> rows_;
   std::vector<std::uint8_t> middle_;  ///< Two rows between the passes.
 };

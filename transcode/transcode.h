@@ -1,9 +1,10 @@
 #pragma once
 // One channel's encoded rungs, made by a worker process (`millrace-transcoder`) that is fed and
-// drained over a socket pair: a decoder that crashes takes down this ladder for a GOP and nothing
+// drained over a socket: a decoder that crashes takes down this ladder for a GOP and nothing
 // else.
 //
 // Thread: every call on the channel's loop; rungs' packets are pushed there too.
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -14,9 +15,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/metrics.h"
 #include "base/result.h"
 #include "media/encoded_packet.h"
+#include "media/passthrough_limits.h"
 #include "media/sink.h"
 #include "net/event_loop.h"
 
@@ -25,11 +28,44 @@ namespace millrace::transcode {
 /// Bytes of memory that a worker may have where nothing else is said.
 inline constexpr std::size_t kWorkerMemory = std::size_t{2} * 1024 * 1024 * 1024;
 
+/// What a worker process may use of the machine.
+struct WorkerLimits {
+  std::size_t memory = kWorkerMemory;  ///< Bytes, past which it ends; 0: any. Not if sanitized.
+  std::size_t cores = 0;               ///< 0: any.
+  std::size_t turn = 0;                ///< Which of the cores.
+};
+
+/// Where a worker's server is, whose clock the worker's is then or is not.
+enum class ServerPlace { kSameMachine, kOtherMachine };
+
 /// A rung has every eighth picture of its source at least.
 inline constexpr int kMaxThinning = 8;
 
 /// When a rung is encoded.
 enum class RungMode { kOnDemand, kAlways, kOff };
+
+/// As the configuration has it.
+constexpr std::string_view to_string(RungMode mode) {
+  switch (mode) {
+    case RungMode::kOnDemand:
+      return "on-demand";
+    case RungMode::kAlways:
+      return "always";
+    case RungMode::kOff:
+      return "off";
+  }
+  return "unknown";
+}
+
+/// What becomes of a source that does not keep the limits of its passthrough rung.
+enum class Otherwise {
+  kPass,    ///< It is passed through, and told.
+  kEncode,  ///< It is encoded.
+  kRefuse,  ///< Its publisher is.
+};
+
+/// What becomes of a source of high dynamic range (PQ, HLG): BT.709 with 8 bits, or what it is.
+enum class HdrMode { kToneMap, kKeep };
 
 /// A line of a ladder template.
 struct RungTemplate {
@@ -40,6 +76,9 @@ struct RungTemplate {
   Codec codec = Codec::kH264;                   ///< Or kHevc, kAv1.
   int max_frame_rate = 0;                       ///< Pictures per second; 0: as many as the source.
   std::optional<RungMode> mode = std::nullopt;  ///< Absent: the channel's.
+  PassthroughLimits limits = {};                ///< Of a passthrough rung.
+  Otherwise otherwise = Otherwise::kPass;       ///< Of a passthrough rung.
+  HdrMode hdr = HdrMode::kToneMap;
 };
 
 /// What encoders are set to. One that holds back as much as a part or more is not used: the next
@@ -55,6 +94,7 @@ struct Rung {
   Codec codec = Codec::kH264;  ///< Or kHevc, kAv1.
   int every = 1;               ///< Every n-th picture of the source.
   bool is_on_demand = false;   ///< Of the channel's concern, not of a worker's.
+  HdrMode hdr = HdrMode::kToneMap;
   friend bool operator==(const Rung&, const Rung&) = default;
 };
 
@@ -64,6 +104,12 @@ struct Rung {
 std::vector<Rung> plan_ladder(const std::vector<RungTemplate>& ladder, const TrackInfo& source,
                               RungMode mode = RungMode::kAlways);
 
+/// `ladder` for a source that does not qualify to be passed through: in the place of the
+/// passthrough rung, under its name, is one of the source's size, as far as its limits allow, that
+/// is always encoded. Rungs of nearly its size are left out.
+std::vector<RungTemplate> without_passthrough(std::vector<RungTemplate> ladder,
+                                              const TrackInfo& source);
+
 /// A rung of the source's own codec and size, for still pictures.
 Rung rung_like(const TrackInfo& source);
 
@@ -72,6 +118,82 @@ Rung rung_like(const TrackInfo& source);
 /// larger than 4096x2304, which is left to a worker.
 Result<TrackInfo> describe_rung(const Rung& rung, Profile profile, const TrackInfo& source,
                                 MediaTime part_target);
+
+// --- Devices ------------------------------------------------------------------------------------
+
+/// Where rungs are made: on the CPU; on a device where one can, else on the CPU; on a device or not
+/// at all.
+enum class DevicePolicy { kCpu, kPreferGpu, kGpuOnly };
+
+/// What a probe found by decoding, scaling and encoding pictures.
+struct FoundDevice {
+  std::string name;  ///< "cuda:0", "vaapi:/dev/dri/renderD128".
+  std::vector<Codec> decodes = {};
+  std::vector<Codec> encodes = {};
+  int sessions = 0;          ///< Encoders that could be open at once; 0: as many as were tried, 32.
+  std::string problem = {};  ///< Why it is of no use; empty: it is.
+  friend bool operator==(const FoundDevice&, const FoundDevice&) = default;
+};
+
+/// What of a rung's work a device does.
+struct DeviceHelp {
+  bool decodes = false;
+  bool encodes = false;
+};
+
+struct DeviceStatus {
+  FoundDevice found;
+  int ladders = 0;   ///< Workers that run on it.
+  int encoders = 0;  ///< That they need.
+  bool is_left_out = false;
+  std::string last_failure;  ///< Empty: there was none.
+};
+
+/// Which device the next worker runs on: of those that decode its source, and have encoders left,
+/// the one with the fewest pixels to decode and encode. One that fails is not used by the same
+/// channel for 30 s, doubling up to half an hour; where two channels' workers fail on it in
+/// succession it is left out for all for 10 s, doubling up to ten minutes. Any thread.
+class Devices {
+ public:
+  /// A worker's. Destroying it gives it back.
+  class Place {
+   public:
+    virtual ~Place() = default;
+    /// Its name; empty: the CPU.
+    virtual const std::string& device() const = 0;
+    /// What of the rung's work it does.
+    virtual DeviceHelp help(const Rung& rung) const = 0;
+    /// The worker ended by itself, or hung.
+    virtual void failed(std::string_view why) = 0;
+  };
+
+  virtual ~Devices() = default;
+  /// What a probe found. Up to then there is none.
+  virtual void set_found(std::vector<FoundDevice> found) = 0;
+  /// kLimitExceeded: only a device would do, and none is free.
+  virtual Result<std::unique_ptr<Place>> choose(const std::string& channel,
+                                                const std::vector<Rung>& rungs,
+                                                const TrackInfo& source) = 0;
+  /// What a device would do for a worker that began now.
+  virtual DeviceHelp help(const Rung& rung, const TrackInfo& source) const = 0;
+  virtual std::vector<DeviceStatus> status() const = 0;
+};
+
+/// References outlive it.
+std::unique_ptr<Devices> create_devices(DevicePolicy policy, Metrics& metrics, const Clock& clock);
+
+/// A process that tries the devices is under way; destroying it ends that without a word.
+class DeviceProbe {
+ public:
+  virtual ~DeviceProbe() = default;
+};
+
+/// `worker_path`: the millrace-transcoder-gpu binary. `reply` is called once on the loop, not
+/// inside this call: with what was found after 30 s where a driver hangs, kClosed where it has
+/// crashed before anything was found. kSystem: the binary cannot be run.
+Result<std::unique_ptr<DeviceProbe>> probe_devices(
+    const std::string& worker_path, net::EventLoop& loop,
+    std::function<void(Result<std::vector<FoundDevice>>)> reply);
 
 // --- What fits on the machine -----------------------------------------------------------------
 
@@ -92,6 +214,7 @@ struct RungRequest {
   std::shared_ptr<const TrackInfo> source;
   Profile profile = Profile::kBalanced;
   MediaTime part_target{};
+  DeviceHelp help = {};  ///< What is not done by the CPU.
 };
 
 struct CapacityStatus {
@@ -137,6 +260,26 @@ class Capacity {
 
 std::unique_ptr<Capacity> create_capacity(CapacityOptions options, Metrics& metrics);
 
+// --- Workers on other machines ----------------------------------------------------------------
+
+/// Of `millrace-transcoder --listen`.
+struct RemoteOptions {
+  std::vector<std::string> hosts;  ///< HOST:PORT, the certificate of each of which is of HOST.
+  std::string certificate_file;    ///< PEM: what they know us by; with its key.
+  std::string key_file;
+  std::string ca_file;  ///< PEM: what we know them by.
+};
+
+/// The hosts, and how many workers of ours each has. A ladder's next worker is for the one with the
+/// fewest; one that cannot be reached, refuses, or whose worker ends, hangs or talks nonsense is
+/// left out for 5 s, doubling up to a minute; where none is left the worker runs here. Any thread.
+class RemoteHosts;
+
+/// References outlive it, and it its ladders. Metrics: millrace_transcode_remote_workers{host},
+/// millrace_transcode_remote_failures_total{host}. An error names the file.
+Result<std::shared_ptr<RemoteHosts>> create_remote_hosts(const RemoteOptions& options,
+                                                         Metrics& metrics, const Clock& clock);
+
 // --- Encoded rungs ------------------------------------------------------------------------------
 
 /// What a worker was doing that ended by itself, hung or broke the protocol.
@@ -157,8 +300,16 @@ struct Options {
   /// not destroy the ladder. May be empty.
   std::function<void()> on_drained = {};
   std::size_t worker_memory = kWorkerMemory;  ///< Bytes; a worker that needs more ends. 0: any.
+  std::size_t worker_cores = 0;               ///< A worker runs on so many at most. 0: any.
+  /// Counts the workers of all ladders, so that they take their cores in turn; null: all of them
+  /// take the first. Outlives the ladder.
+  std::atomic<std::size_t>* worker_turn = nullptr;
   std::function<void(WorkerCrash)> on_crash = {};  ///< Called on the loop. May be empty.
-  Capacity* capacity = nullptr;  ///< Learns what the rungs cost; null: nobody does. Outlives it.
+  Capacity* capacity = nullptr;   ///< Learns what the rungs cost; null: nobody does. Outlives it.
+  RemoteHosts* remote = nullptr;  ///< Preferred to this machine; null: none. Outlives it.
+  Devices* devices = nullptr;     ///< Of this machine; null: the CPU. Outlives it.
+  std::string device_worker_path = {};  ///< The millrace-transcoder-gpu binary, for devices.
+  std::shared_ptr<const TrackInfo> source = nullptr;  ///< As far as it is known; for devices.
 };
 
 /// The encoded rungs of a channel, each of them only while it is wanted. The source's video goes in
@@ -173,6 +324,8 @@ class Ladder : public Sink<EncodedPacket> {
   virtual void want(std::vector<bool> wanted, std::vector<EncodedPacket> backlog) = 0;
   /// Of want().
   virtual const std::vector<bool>& wanted() const = 0;
+  /// Whether all that is encoded is on other machines, or would be: it costs nothing here.
+  virtual bool is_elsewhere() const = 0;
 };
 
 /// Killing a worker interrupts outputs up to the next key frame; the first packet behind it has
@@ -187,18 +340,20 @@ Result<std::unique_ptr<Ladder>> create(Options options,
 // --- Sound --------------------------------------------------------------------------------------
 
 struct AudioOptions {
-  std::string channel;      ///< For metrics and the log.
-  std::string worker_path;  ///< The millrace-transcoder binary.
-  std::int64_t bits_per_second = 160'000;
+  std::string channel;                             ///< For metrics and the log.
+  std::string worker_path;                         ///< The millrace-transcoder binary.
+  Codec codec = Codec::kAac;                       ///< Or kOpus.
+  std::int64_t bits_per_second = 160'000;          ///< Of two channels.
+  std::function<void(WorkerCrash)> on_crash = {};  ///< Called on the loop. May be empty.
 };
 
-/// Sound of any codec goes in (push), AAC-LC of at most two channels comes out at `output`, in
-/// front of the channel's timeline: times are the source's, the encoder's delay taken off. A jump
-/// of the source's times begins anew, and so does another track (its index and language are kept).
-/// The decoder and the encoder run in a worker process; one that dies is replaced, and what it had
-/// is lost. push() never blocks: when the worker lags by 2 s or 1 MiB, packets are dropped
-/// (millrace_transcode_audio_dropped_total). `output` gets its packets on the loop, later than
-/// push(), and finish() behind finish(). Everything outlives it.
+/// Sound of any codec goes in (push), AAC-LC or Opus of at most two channels comes out at `output`,
+/// in front of the channel's timeline: times are the source's, the encoder's delay taken off. A
+/// jump of the source's times begins anew, and so does another track (its index and language are
+/// kept). The decoder and the encoder run in a worker process; one that dies, or is fed and silent
+/// for a second, is replaced, and what it had is lost. push() never blocks: when the worker lags by
+/// 2 s or 1 MiB, packets are dropped (millrace_transcode_audio_dropped_total). `output` gets its
+/// packets on the loop, later than push(), and finish() behind finish(). Everything outlives it.
 Result<std::unique_ptr<Sink<EncodedPacket>>> create_audio(AudioOptions options,
                                                           Sink<EncodedPacket>& output,
                                                           net::EventLoop& loop, Metrics& metrics);
@@ -233,10 +388,5 @@ class StillMaker {
 Result<std::unique_ptr<StillMaker>> make_still(
     StillOptions options, const std::vector<EncodedPacket>& source, net::EventLoop& loop,
     std::function<void(Result<std::vector<StillRung>>)> reply);
-
-/// `main` of the worker process: serves one ladder on the socket `descriptor` until it closes.
-/// Returns the exit code. Past `memory_limit` bytes (0: none) it ends; sanitized ones have no
-/// limit.
-int run_worker(int descriptor, std::size_t memory_limit);
 
 }  // namespace millrace::transcode

@@ -3,18 +3,20 @@
 #include <utility>
 
 #include "base/log.h"
+#include "transcode/worker_input.h"
 
 namespace millrace::transcode {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kWatchEvery = 500ms;
-constexpr auto kHang = 3s;
+constexpr auto kWatchEvery = 250ms;
 constexpr auto kLongestDrain = 2s;
 // A worker that starts takes some hundred milliseconds; what is older is of no use to live sound.
 constexpr auto kMaxAge = 2s;
 constexpr std::size_t kMaxBytes = 1024 * 1024;
+// For a crash report: what it has not taken, and some seconds before.
+constexpr std::size_t kMostKept = 1000;
 
 Error broken(std::string_view what) {
   return Error{ErrorCode::kInvalidData, std::string(what)};
@@ -57,17 +59,24 @@ Status WorkerAudio::spawn_worker() {
                                                          ErrorCode::kClosed);
                                             }}));
   workers_.add(1);
-  worker_began_ = clock_.steady_now();
+  worker_began_ = heard_at_ = clock_.steady_now();
   frames_ = {};
   is_ready_ = false;
   last_words_.clear();
   sent_track_.reset();
   window_.clear();
   received_.clear();
+  kept_.clear();
+  kept_bytes_ = 0;
+  worker_->send(worker::write_configuration(configuration()));
+  return ok();
+}
+
+worker::Configuration WorkerAudio::configuration() const {
   worker::Configuration configuration;
   configuration.audio_bits_per_second = options_.bits_per_second;
-  worker_->send(worker::write_configuration(configuration));
-  return ok();
+  configuration.audio_codec = options_.codec;
+  return configuration;
 }
 
 Status WorkerAudio::push(EncodedPacket packet) {
@@ -87,7 +96,17 @@ Status WorkerAudio::push(EncodedPacket packet) {
   worker_->send(packet.payload);
   window_.sent(packet.payload.size(), now);
   received_.push_back(packet.received_at);
+  if (options_.on_crash) keep(packet);
   return ok();
+}
+
+void WorkerAudio::keep(const EncodedPacket& packet) {
+  kept_.push_back(packet);
+  kept_bytes_ += packet.payload.size();
+  while (kept_.size() > kMostKept || kept_bytes_ > kMaxBytes) {
+    kept_bytes_ -= kept_.front().payload.size();
+    kept_.pop_front();
+  }
 }
 
 Status WorkerAudio::finish() {
@@ -103,6 +122,7 @@ Status WorkerAudio::finish() {
 }
 
 void WorkerAudio::on_received(std::span<const std::uint8_t> bytes) {
+  heard_at_ = clock_.steady_now();
   const Status status = frames_.append(
       bytes, [this](worker::MessageType type, Bytes body) { return on_message(type, body); });
   if (!status.has_value()) end_worker(status.error().message, status.error().code);
@@ -136,7 +156,7 @@ Status WorkerAudio::on_message(worker::MessageType type, const Bytes& body) {
 }
 
 Status WorkerAudio::on_track(TrackInfo track) {
-  const bool is_sane = track.codec == Codec::kAac && track.audio.sample_rate > 0 &&
+  const bool is_sane = track.codec == options_.codec && track.audio.sample_rate > 0 &&
                        track.audio.channels > 0 && track.audio.samples_per_frame > 0;
   if (!is_sane || !sent_track_) return broken("the worker makes something else than sound");
   track.index = sent_track_->index;
@@ -177,6 +197,10 @@ void WorkerAudio::end_worker(std::string_view why, ErrorCode code) {
     return finish_output();
   }
   metrics_.count_error("transcode", code);
+  if (options_.on_crash)
+    options_.on_crash({.channel = options_.channel,
+                       .why = reason,
+                       .input = worker_input(configuration(), kept_)});
   const auto delay = backoff_.next_delay(clock_.steady_now() - worker_began_);
   log::warning("transcode", "audio worker ended channel={} why=\"{}\" restart_in={}ms",
                options_.channel, reason, delay.count());
@@ -196,7 +220,7 @@ void WorkerAudio::restart() {
 
 void WorkerAudio::watch() {
   const auto now = clock_.steady_now();
-  if (worker_ && state_ == State::kRunning && window_.age(now) > kHang)
+  if (worker_ && state_ == State::kRunning && window_.is_stuck(now, heard_at_, is_ready_))
     end_worker("takes no packets", ErrorCode::kTimedOut);
   if (worker_ && state_ == State::kDraining && now - drain_began_ > kLongestDrain)
     end_worker("does not finish", ErrorCode::kTimedOut);

@@ -1,6 +1,6 @@
 #pragma once
 // The server's end of sound that is converted: feeds a worker process, delivers what comes back,
-// and starts another one when it dies, hangs (3 s without taking a packet) or breaks the protocol.
+// and starts another one when it dies, hangs (1 s without a word while fed) or breaks the protocol.
 // What a worker had is lost with it. Restarts follow restart_backoff.h.
 //
 // Thread: the channel's loop.
@@ -34,6 +34,8 @@ class WorkerAudio final : public Sink<EncodedPacket> {
   enum class State { kRunning, kWaitingToRestart, kDraining, kFinished };
 
   Status spawn_worker();
+  worker::Configuration configuration() const;
+  void keep(const EncodedPacket& packet);
   void on_received(std::span<const std::uint8_t> bytes);
   Status on_message(worker::MessageType type, const Bytes& body);
   Status on_track(TrackInfo track);
@@ -55,6 +57,7 @@ class WorkerAudio final : public Sink<EncodedPacket> {
   State state_ = State::kRunning;
   std::unique_ptr<net::ChildProcess> worker_;
   std::chrono::steady_clock::time_point worker_began_, drain_began_;
+  std::chrono::steady_clock::time_point heard_at_;  ///< When it last sent something.
   worker::FrameReader frames_;
   bool is_ready_ = false;
   FeedWindow window_;
@@ -62,6 +65,8 @@ class WorkerAudio final : public Sink<EncodedPacket> {
   std::chrono::steady_clock::time_point newest_taken_;          ///< When that was received.
   std::shared_ptr<const TrackInfo> sent_track_;
   std::shared_ptr<const TrackInfo> track_;  ///< Of what comes back.
+  std::deque<EncodedPacket> kept_;          ///< The newest that it was sent, for a crash report.
+  std::size_t kept_bytes_ = 0;
   std::string last_words_;
   RestartBackoff backoff_;
   net::Timer watch_timer_, restart_timer_;

@@ -4,7 +4,9 @@
 
 #include "base/log.h"
 #include "transcode/capacity.h"
+#include "transcode/remote_hosts.h"
 #include "transcode/worker/frame_queue.h"
+#include "transcode/worker_input.h"
 
 namespace millrace::transcode {
 namespace {
@@ -12,8 +14,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kWatchEvery(250);
-// A worker that is merely busy takes a packet now and then. Noticed before packets are dropped
-// since it lags, and while its rungs may still go on with the picture behind the last one.
+// At the end, when nothing is fed any more.
 constexpr std::chrono::milliseconds kSilence(1000);
 // What one takes to start on a busy machine; and an encoder that stands.
 constexpr std::chrono::seconds kHang(3);
@@ -55,6 +56,8 @@ WorkerLadder::WorkerLadder(Options options, std::vector<Sink<EncodedPacket>*> ou
       restarts_(metrics.counter("millrace_transcode_worker_restarts_total",
                                 "Workers started in the place of one that ended.",
                                 {{"channel", options_.channel}})),
+      failovers_(metrics.counter("millrace_transcode_failovers_total",
+                                 "Ladders that went on elsewhere when a device failed.")),
       realtime_factor_(
           metrics.gauge("millrace_transcode_realtime_factor",
                         "Media seconds per second of work of the ladder's slowest thread, over the "
@@ -86,11 +89,30 @@ Status WorkerLadder::start() {
 
 // --- Feeding ----------------------------------------------------------------------------------
 
+Status WorkerLadder::choose_place() {
+  place_.reset();  // Before: its share may be what the next one needs.
+  const auto& kept = backlog_.packets();
+  const auto source = kept.empty() ? options_.source : kept.back().track;
+  const bool is_elsewhere = options_.remote != nullptr && options_.remote->has_host();
+  if (options_.devices == nullptr || !source || is_elsewhere) return ok();
+  ASSIGN_OR_RETURN(place_, options_.devices->choose(options_.channel, options_.rungs, *source));
+  return ok();
+}
+
 Status WorkerLadder::spawn_worker() {
-  ASSIGN_OR_RETURN(worker_,
-                   net::spawn(options_.worker_path, {std::to_string(options_.worker_memory)}, loop_,
-                              {.on_received = [this](auto bytes) { on_received(bytes); },
-                               .on_exited = [this](auto how) { on_exited(how); }}));
+  RETURN_IF_ERROR(choose_place());
+  WorkerLimits limits{.memory = options_.worker_memory,
+                      .cores = options_.worker_cores,
+                      .turn = options_.worker_turn ? options_.worker_turn->fetch_add(1) : 0};
+  if (is_on_device()) limits.memory = 0;  // A driver maps more than there is to limit.
+  ASSIGN_OR_RETURN(worker_, start_worker({.channel = options_.channel,
+                                          .path = is_on_device() ? options_.device_worker_path
+                                                                 : options_.worker_path,
+                                          .limits = limits,
+                                          .remote = is_on_device() ? nullptr : options_.remote},
+                                         loop_,
+                                         {.on_received = [this](auto bytes) { on_received(bytes); },
+                                          .on_exited = [this](auto how) { on_exited(how); }}));
   workers_.add(1);
   worker_began_ = heard_at_ = clock_.steady_now();
   frames_ = {};
@@ -117,7 +139,8 @@ worker::Configuration WorkerLadder::configuration() const {
   worker::Configuration configuration{.profile = options_.profile,
                                       .part_target = options_.part_target,
                                       .rungs = options_.rungs,
-                                      .starts = {}};
+                                      .starts = {},
+                                      .device = is_on_device() ? place_->device() : ""};
   for (const auto& rung : rungs_) configuration.starts.push_back(start_of(rung));
   for (const auto& packet : backlog_.packets())
     configuration.catch_up_until = std::max(configuration.catch_up_until, packet.pts);
@@ -187,6 +210,11 @@ Status WorkerLadder::finish() {
   return ok();
 }
 
+bool WorkerLadder::is_elsewhere() const {
+  if (worker_) return !worker_->is_here();
+  return options_.remote != nullptr && options_.remote->has_host();
+}
+
 // --- What comes back --------------------------------------------------------------------------
 
 void WorkerLadder::on_received(std::span<const std::uint8_t> bytes) {
@@ -198,7 +226,9 @@ void WorkerLadder::on_received(std::span<const std::uint8_t> bytes) {
 }
 
 Status WorkerLadder::on_message(worker::MessageType type, const Bytes& body) {
-  if (!is_ready_ && type != worker::MessageType::kReady)
+  const bool is_greeting =
+      type == worker::MessageType::kReady || type == worker::MessageType::kFailure;
+  if (!is_ready_ && !is_greeting)
     return Error{ErrorCode::kInvalidData, "the worker does not greet"};
   switch (type) {
     case worker::MessageType::kReady:
@@ -293,10 +323,10 @@ Status WorkerLadder::on_statistics(const worker::Statistics& statistics) {
   return ok();
 }
 
-/// What decoding and each rung have cost since the report before. A worker that says that it has
-/// done less than before is not believed.
+/// What decoding and each rung have cost here since the report before. A worker that says that it
+/// has done less than before is not believed.
 void WorkerLadder::account(const worker::Statistics& before, const worker::Statistics& now) {
-  if (!sent_track_) return;
+  if (!sent_track_ || !worker_->is_here()) return;
   // Up to its first report a worker starts, which is no cost of a picture.
   const bool is_first = before.cpu.count() == 0;
   const auto more = [is_first](std::uint64_t earlier, std::uint64_t later) {
@@ -309,11 +339,12 @@ void WorkerLadder::account(const worker::Statistics& before, const worker::Stati
     const auto cpu = rung.cpu - earlier.cpu;
     decoding -= cpu;
     drops |= rung.frames_dropped > earlier.frames_dropped;
-    options_.capacity->observe(
-        encoding_of(options_.rungs[i], options_.profile, *sent_track_, options_.part_target),
-        more(earlier.frames_encoded, rung.frames_encoded), cpu);
+    const DeviceHelp help = place_ ? place_->help(options_.rungs[i]) : DeviceHelp{};
+    options_.capacity->observe(encoding_of(options_.rungs[i], options_.profile, *sent_track_,
+                                           options_.part_target, help.encodes),
+                               more(earlier.frames_encoded, rung.frames_encoded), cpu);
   }
-  options_.capacity->observe(decoding_of(*sent_track_),
+  options_.capacity->observe(decoding_of(*sent_track_, is_on_device()),
                              more(before.frames_decoded, now.frames_decoded), decoding);
   if (drops) options_.capacity->observe_drops();
 }
@@ -325,9 +356,11 @@ void WorkerLadder::on_exited(const std::string& how) {
 }
 
 void WorkerLadder::end_worker(std::string_view why, ErrorCode code) {
+  const bool has_finished = state_ == State::kDraining && why == "exit code 0";
+  if (!has_finished) worker_->blame(why);
   worker_.reset();
   workers_.add(-1);
-  if (state_ == State::kDraining && why == "exit code 0") return finish_outputs();
+  if (has_finished) return finish_outputs();
   metrics_.count_error("transcode", code);
   const auto ran = clock_.steady_now() - worker_began_;
   if (state_ == State::kDraining) {
@@ -336,27 +369,26 @@ void WorkerLadder::end_worker(std::string_view why, ErrorCode code) {
     return finish_outputs();
   }
   report_crash(why);
-  const auto delay = backoff_.next_delay(ran);
-  log::warning("transcode", "worker ended channel={} why=\"{}\" ran={:.1f}s restart_in={}ms",
-               options_.channel, why, std::chrono::duration<double>(ran).count(), delay.count());
+  std::chrono::milliseconds delay(0);
+  if (is_on_device()) {
+    failovers_.increment();
+    place_->failed(why);
+  } else {
+    delay = backoff_.next_delay(ran);
+  }
+  log::warning("transcode",
+               "worker ended channel={} device={} why=\"{}\" ran={:.1f}s restart_in={}ms",
+               options_.channel, is_on_device() ? place_->device() : "cpu", why,
+               std::chrono::duration<double>(ran).count(), delay.count());
   state_ = State::kWaitingToRestart;
   restart_timer_.start(delay, [this] { restart(); });
 }
 
 void WorkerLadder::report_crash(std::string_view why) const {
   if (!options_.on_crash) return;
-  WorkerCrash crash{.channel = options_.channel,
-                    .why = std::string(why),
-                    .input = {worker::write_configuration(configuration())}};
-  std::shared_ptr<const TrackInfo> track;
-  for (const auto& packet : backlog_.packets()) {
-    if (packet.track != track) crash.input.push_back(worker::write_track(0, *packet.track));
-    track = packet.track;
-    crash.input.push_back(
-        worker::write_packet_header({.rung = 0, .packets_taken = 0, .packet = packet}));
-    crash.input.push_back(packet.payload);
-  }
-  options_.on_crash(std::move(crash));
+  options_.on_crash({.channel = options_.channel,
+                     .why = std::string(why),
+                     .input = worker_input(configuration(), backlog_.packets())});
 }
 
 void WorkerLadder::restart() {
@@ -386,9 +418,7 @@ void WorkerLadder::watch() {
 }
 
 std::string_view WorkerLadder::hang(steady_clock::time_point now) const {
-  const auto waits = window_.age(now);
-  if (waits > kHang || (is_ready_ && waits > kSilence && now - heard_at_ > kSilence))
-    return "takes no packets";
+  if (window_.is_stuck(now, heard_at_, is_ready_)) return "takes no packets";
   if (now - statistics_at_ > kStatisticsAge) return {};  // Without packets nothing moves.
   for (const auto& rung : rungs_)
     if (now - rung.moved_at > kHang) return "encodes nothing";

@@ -4,8 +4,10 @@
 //
 // A new worker gets the packets kept since a key frame and goes on, per rung, with the picture
 // behind the last one delivered, as a key frame: nothing is missing, and nothing comes twice. Where
-// that picture is not kept any more or is over two seconds old, the rung goes on with the next
-// picture that opens a segment. Restarts follow restart_backoff.h, drops feed_window.h.
+// that picture is not kept any more or is over two seconds old, or the new worker's parameter sets
+// are others, the rung goes on with the next picture that opens a segment. Restarts follow
+// restart_backoff.h, drops feed_window.h. A worker that ends on a device is replaced at once, by
+// one elsewhere.
 //
 // Thread: the channel's loop.
 #include <chrono>
@@ -14,13 +16,13 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "net/child_process.h"
 #include "transcode/backlog.h"
 #include "transcode/feed_window.h"
 #include "transcode/output_gate.h"
 #include "transcode/restart_backoff.h"
 #include "transcode/transcode.h"
 #include "transcode/worker/protocol.h"
+#include "transcode/worker_link.h"
 
 namespace millrace::transcode {
 
@@ -36,12 +38,16 @@ class WorkerLadder final : public Sink<EncodedPacket> {
   Status start();
   Status push(EncodedPacket packet) override;
   Status finish() override;
+  /// As Ladder's; while no worker runs: whether the next one would be.
+  bool is_elsewhere() const;
 
  private:
   enum class State { kRunning, kWaitingToRestart, kDraining, kFinished };
   struct RungState;
 
   Status spawn_worker();
+  Status choose_place();
+  bool is_on_device() const { return place_ && !place_->device().empty(); }
   worker::Configuration configuration() const;
   worker::RungStart start_of(const RungState& rung) const;
   void send(const EncodedPacket& packet);
@@ -66,11 +72,12 @@ class WorkerLadder final : public Sink<EncodedPacket> {
   net::EventLoop& loop_;
   Metrics& metrics_;
   SystemClock clock_;
-  Counter dropped_at_decode_, dropped_at_encode_, restarts_;
+  Counter dropped_at_decode_, dropped_at_encode_, restarts_, failovers_;
   Gauge realtime_factor_, workers_;
 
   State state_ = State::kRunning;
-  std::unique_ptr<net::ChildProcess> worker_;
+  std::unique_ptr<Devices::Place> place_;  ///< The worker's; null where there are no devices.
+  std::unique_ptr<WorkerLink> worker_;
   std::chrono::steady_clock::time_point worker_began_, drain_began_;
   std::chrono::steady_clock::time_point heard_at_;  ///< When it last sent something.
   worker::FrameReader frames_;

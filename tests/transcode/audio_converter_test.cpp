@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "media/opus.h"
 #include "tests/transcode/sound.h"
 
 #include <catch2/catch.hpp>  // Last: its CHECK replaces base/check.h's.
@@ -13,9 +14,10 @@ using namespace millrace::transcode;
 namespace {
 
 struct Fixture {
-  AudioConverter converter{160'000};
+  AudioConverter converter;
   std::vector<EncodedPacket> out;
 
+  explicit Fixture(Codec codec = Codec::kAac) : converter(codec, 160'000) {}
   void push(const EncodedPacket& packet) {
     REQUIRE(converter.push(packet, [this](EncodedPacket made) { out.push_back(std::move(made)); })
                 .has_value());
@@ -66,8 +68,31 @@ TEST_CASE("sound of any codec comes out as AAC, at the time that it had", "[audi
   CHECK(std::chrono::abs(decoded.burst() - kMiddleOfBurst) < 1ms);
 }
 
+TEST_CASE("sound of any codec comes out as Opus, at the time that it had", "[audio]") {
+  const auto [encoder, rate, channels, out_channels] =
+      GENERATE(table<std::string, int, int, int>({{"mp2", 48'000, 2, 2},
+                                                  {"libmp3lame", 44'100, 1, 1},
+                                                  {"ac3", 48'000, 6, 2},
+                                                  {"libopus", 48'000, 6, 2}}));
+  CAPTURE(encoder, rate, channels);
+  Fixture f(Codec::kOpus);
+  f.push(test::make_sound({.encoder = encoder, .sample_rate = rate, .channels = channels}));
+  f.drain();
+  CHECK(f.converter.errors() == 0);
+  f.check_contiguous();
+  const TrackInfo& track = *f.out.front().track;
+  CHECK(track == opus_track(out_channels, 0).value());
+  for (const auto& packet : f.out)
+    CHECK(opus_samples(packet.payload.span()) == track.audio.samples_per_frame);
+  CHECK(std::chrono::abs(test::decode_sound(f.out).burst() - kMiddleOfBurst) < 1ms);
+}
+
 TEST_CASE("converted sound comes as soon as its frame is whole", "[audio]") {
-  Fixture f;
+  // Its own frame of 20 ms, one that is not whole (of AAC 21.3 ms, of Opus 20), and what the
+  // encoder looks at: another frame, or 6.5 ms.
+  const auto [codec, longest] =
+      GENERATE(table<Codec, std::size_t>({{Codec::kAac, 63}, {Codec::kOpus, 47}}));
+  Fixture f(codec);
   const auto sound = test::make_sound({});
   std::size_t most = 0;
   for (std::size_t i = 0; i < sound.size(); ++i) {
@@ -76,9 +101,7 @@ TEST_CASE("converted sound comes as soon as its frame is whole", "[audio]") {
     const MediaTime behind = sound[i].pts + 20ms - (f.out.back().pts + f.out.back().duration);
     most = std::max(most, static_cast<std::size_t>(behind / 1ms));
   }
-  // Its own frame of 20 ms, one of 21.3 ms that is not whole, and the one that the encoder looks
-  // at.
-  CHECK(most <= 63);
+  CHECK(most <= longest);
 }
 
 TEST_CASE("packets that cannot be decoded are left out, and the rest keeps its time", "[audio]") {
@@ -97,8 +120,9 @@ TEST_CASE("packets that cannot be decoded are left out, and the rest keeps its t
 TEST_CASE("a hole in the sound is silence, an overlap is cut", "[audio]") {
   const MediaTime step =
       GENERATE(MediaTime(-200ms), MediaTime(-30ms), MediaTime(50ms), MediaTime(700ms));
-  CAPTURE(step.count());
-  Fixture f;
+  const Codec codec = GENERATE(Codec::kAac, Codec::kOpus);
+  CAPTURE(step.count(), to_string(codec));
+  Fixture f(codec);
   auto sound = test::make_sound({});
   for (auto& packet : sound)
     if (packet.pts > 100s + 500ms) packet.pts += step;
@@ -160,7 +184,7 @@ TEST_CASE("a track without a decoder is an error", "[audio]") {
   track.kind = MediaKind::kVideo;
   EncodedPacket packet;
   packet.track = std::make_shared<const TrackInfo>(track);
-  AudioConverter converter(160'000);
+  AudioConverter converter(Codec::kAac, 160'000);
   const Status status = converter.push(packet, [](const EncodedPacket&) {});
   REQUIRE_FALSE(status.has_value());
   CHECK(status.error().code == ErrorCode::kUnsupported);

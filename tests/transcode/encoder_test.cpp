@@ -295,7 +295,7 @@ TEST_CASE("the track is complete and true from the start", "[encoder]") {
   source.codec = Codec::kHevc;
   source.codec_configuration = Bytes::copy_of("hvcC");
   source.video.bit_depth = 10;
-  source.video.colour = {9, 16, 9, true};
+  source.video.colour = {9, 14, 9, true};
   source.video.sample_aspect_ratio = {4, 3};
   Encoding encoding(Profile::kRealtime, std::make_shared<const TrackInfo>(source));
   const TrackInfo& track = encoding.encoder->track();

@@ -32,3 +32,16 @@ TEST_CASE("an older acknowledgement is no news, one for packets never sent is re
   CHECK(window.acknowledged() == 2);
   CHECK_FALSE(window.acknowledge(4));
 }
+
+TEST_CASE("a worker that is fed and silent for a second is stuck, one that starts after three",
+          "[feed]") {
+  FeedWindow window;
+  CHECK_FALSE(window.is_stuck(kNow + 1h, kNow, true));  // Nothing waits for it.
+  window.sent(1, kNow);
+  CHECK_FALSE(window.is_stuck(kNow + 1s, kNow, true));
+  CHECK(window.is_stuck(kNow + 1001ms, kNow, true));
+  CHECK_FALSE(window.is_stuck(kNow + 2s, kNow + 1500ms, true));
+  CHECK_FALSE(window.is_stuck(kNow + 3s, kNow, false));
+  CHECK(window.is_stuck(kNow + 3001ms, kNow, false));
+  CHECK(window.is_stuck(kNow + 3001ms, kNow + 3s, true));  // It talks, and takes nothing.
+}

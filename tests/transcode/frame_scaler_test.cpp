@@ -78,6 +78,11 @@ int chroma_of_half(AVChromaLocation siting, FrameScaler& scaler) {
   return scaler.scale(*input)->data[1][20];
 }
 
+std::vector<FramePointer> pictures_of(Result<std::vector<FramePointer>> scaled) {
+  REQUIRE(scaled.has_value());
+  return std::move(scaled).value();
+}
+
 }  // namespace
 
 TEST_CASE("a picture of the rung's size and format is shared, not copied", "[frame_scaler]") {
@@ -186,12 +191,12 @@ TEST_CASE("what cannot be converted makes no picture, and what comes behind it d
   unknown->height = 180;
   FrameCascade cascade({{"large", 160, 90, 0}, {"small", 80, 44, 0}});
   for (int i = 0; i < 2; ++i) {
-    const auto none = cascade.scale(*unknown, {true, true});
+    const auto none = pictures_of(cascade.scale(*unknown, {true, true}));
     REQUIRE(none.size() == 2);
     CHECK_FALSE(none[0]);
     CHECK_FALSE(none[1]);
   }
-  const auto some = cascade.scale(*test::make_picture(320, 180, 0), {true, true});
+  const auto some = pictures_of(cascade.scale(*test::make_picture(320, 180, 0), {true, true}));
   CHECK(some[0]);
   CHECK(some[1]);
 }
@@ -199,7 +204,7 @@ TEST_CASE("what cannot be converted makes no picture, and what comes behind it d
 TEST_CASE("each rung of a cascade is scaled from the next larger one", "[frame_scaler]") {
   const auto source = test::make_picture(320, 180, 3);
   FrameCascade cascade({{"same", 320, 180, 0}, {"large", 214, 120, 0}, {"small", 108, 60, 0}});
-  const auto pictures = cascade.scale(*source, {true, true, true});
+  const auto pictures = pictures_of(cascade.scale(*source, {true, true, true}));
   REQUIRE(pictures.size() == 3);
   CHECK(pictures[0]->data[0] == source->data[0]);
   FrameScaler large(214, 120), small(108, 60);
@@ -208,10 +213,74 @@ TEST_CASE("each rung of a cascade is scaled from the next larger one", "[frame_s
   CHECK_FALSE(is_same(*pictures[2], *small.scale(*source)));
 
   // A rung's pictures are the same whichever others are wanted.
-  const auto last = cascade.scale(*source, {false, false, true});
+  const auto last = pictures_of(cascade.scale(*source, {false, false, true}));
   CHECK(is_same(*last[2], *pictures[2]));
-  const auto first = cascade.scale(*source, {true, false, false});
+  const auto first = pictures_of(cascade.scale(*source, {true, false, false}));
   CHECK(first[0]);
   CHECK_FALSE(first[1]);
   CHECK_FALSE(first[2]);
+}
+
+TEST_CASE("high dynamic range is tone-mapped once, and goes down the cascade as BT.709",
+          "[frame_scaler]") {
+  const Colour pq{.primaries = 9, .transfer = 16, .matrix = 9};
+  const auto source = flat(AV_PIX_FMT_YUV420P10, 320, 180, {573, 512, 512});  // 203 cd/m².
+  FrameCascade cascade({{"large", 160, 90, 0}, {"small", 80, 44, 0}});
+  for (const auto& picture : pictures_of(cascade.scale(*source, {true, true}, pq))) {
+    check_flat(picture, {214, 128, 128});  // BT.2390's curve from 1000 to 203 cd/m².
+    CHECK(picture->color_trc == AVCOL_TRC_BT709);
+  }
+  const auto last = pictures_of(cascade.scale(*source, {false, true}, pq));
+  check_flat(last[1], {214, 128, 128});
+  // The same samples in standard range lose depth alone.
+  check_flat(pictures_of(cascade.scale(*source, {true, true}))[1], {143, 128, 128});
+}
+
+TEST_CASE("a rung that keeps high dynamic range has ten bits beside others that do not",
+          "[frame_scaler]") {
+  const Colour hlg{.primaries = 9, .transfer = 18, .matrix = 9};
+  auto source = flat(AV_PIX_FMT_YUV420P10, 320, 180, {721, 400, 600});
+  source->color_trc = AVCOL_TRC_ARIB_STD_B67;
+  const auto keeping = [](const char* name, int width, int height) {
+    return Rung{.name = name,
+                .width = width,
+                .height = height,
+                .bits_per_second = 1,
+                .codec = Codec::kHevc,
+                .hdr = HdrMode::kKeep};
+  };
+  FrameCascade cascade({keeping("same", 320, 180),
+                        {"large", 160, 90, 0},
+                        keeping("half", 160, 90),
+                        {"small", 80, 44, 0}});
+  const auto pictures = pictures_of(cascade.scale(*source, {true, true, true, true}, hlg));
+  REQUIRE(pictures.size() == 4);
+  CHECK(pictures[0]->data[0] == source->data[0]);
+  REQUIRE(pictures[2]);
+  CHECK(pictures[2]->format == AV_PIX_FMT_YUV420P10);
+  CHECK(pictures[2]->color_trc == AVCOL_TRC_ARIB_STD_B67);
+  CHECK(std::abs(reinterpret_cast<const std::uint16_t*>(pictures[2]->data[0])[80] - 721) <= 1);
+  CHECK(std::abs(reinterpret_cast<const std::uint16_t*>(pictures[2]->data[1])[40] - 400) <= 1);
+  CHECK(pictures[1]->format == AV_PIX_FMT_YUV420P);
+  CHECK(pictures[1]->color_trc == AVCOL_TRC_BT709);
+  CHECK(pictures[3]->format == AV_PIX_FMT_YUV420P);
+
+  const auto some = pictures_of(cascade.scale(*source, {false, false, true, false}, hlg));
+  CHECK(some[2]);
+  CHECK_FALSE(some[1]);
+  CHECK_FALSE(some[3]);
+}
+
+TEST_CASE("of standard range every rung has eight bits, whatever it would keep", "[frame_scaler]") {
+  const auto source = flat(AV_PIX_FMT_YUV420P10, 320, 180, {320, 360, 400});
+  FrameCascade cascade({{.name = "kept",
+                         .width = 160,
+                         .height = 90,
+                         .bits_per_second = 1,
+                         .codec = Codec::kHevc,
+                         .hdr = HdrMode::kKeep},
+                        {"small", 80, 44, 0}});
+  for (const Colour& colour : {Colour{}, Colour{1, 1, 1, false}, Colour{9, 14, 9, false}})
+    for (const auto& picture : pictures_of(cascade.scale(*source, {true, true}, colour)))
+      check_flat(picture, {80, 90, 100});
 }

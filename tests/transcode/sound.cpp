@@ -123,14 +123,18 @@ Decoded decode_sound(const std::vector<EncodedPacket>& packets) {
   Decoded decoded;
   REQUIRE_FALSE(packets.empty());
   const TrackInfo& track = *packets.front().track;
-  REQUIRE(track.codec == Codec::kAac);
-  const AVCodec* const codec = avcodec_find_decoder(AV_CODEC_ID_AAC);
+  const bool is_opus = track.codec == Codec::kOpus;
+  REQUIRE((is_opus || track.codec == Codec::kAac));
+  const AVCodec* const codec = avcodec_find_decoder(is_opus ? AV_CODEC_ID_OPUS : AV_CODEC_ID_AAC);
   const std::unique_ptr<AVCodecContext, Free> decoder(avcodec_alloc_context3(codec));
-  const auto configuration = track.codec_configuration.span();
-  decoder->extradata =
-      static_cast<std::uint8_t*>(av_mallocz(configuration.size() + AV_INPUT_BUFFER_PADDING_SIZE));
-  std::copy(configuration.begin(), configuration.end(), decoder->extradata);
-  decoder->extradata_size = static_cast<int>(configuration.size());
+  av_channel_layout_default(&decoder->ch_layout, track.audio.channels);
+  if (!is_opus) {  // Of two channels or one it needs no header.
+    const auto configuration = track.codec_configuration.span();
+    decoder->extradata =
+        static_cast<std::uint8_t*>(av_mallocz(configuration.size() + AV_INPUT_BUFFER_PADDING_SIZE));
+    std::copy(configuration.begin(), configuration.end(), decoder->extradata);
+    decoder->extradata_size = static_cast<int>(configuration.size());
+  }
   REQUIRE(avcodec_open2(decoder.get(), codec, nullptr) == 0);
   decoded.start = packets.front().pts;
   const std::unique_ptr<AVPacket, Free> packet(av_packet_alloc());

@@ -144,6 +144,41 @@ TEST_CASE("a slate stands in the middle of black, in its own proportions", "[sti
   CHECK(luma(220, 90) < 24);
 }
 
+TEST_CASE("a held picture keeps high dynamic range where its rung does, a slate has none",
+          "[still]") {
+  auto clip = test::make_clip({.frames = 30});
+  TrackInfo hdr = *clip.front().track;
+  hdr.video.colour = {9, 16, 9, false};
+  const auto track = std::make_shared<const TrackInfo>(hdr);
+  for (auto& packet : clip) packet.track = track;
+  StillOptions still = options();
+  still.rungs[0].codec = Codec::kHevc;
+  still.rungs[0].hdr = HdrMode::kKeep;
+  still.pictures = 6;
+  const Colour standard{.primaries = 1, .transfer = 1, .matrix = 1};
+
+  const auto picture = make(still, clip);
+  REQUIRE(picture.has_value());
+  REQUIRE(picture->has_value());
+  CHECK(picture->value()[0].track->video.colour == hdr.video.colour);
+  CHECK(decode(picture->value()[0]).back().planes->format == AV_PIX_FMT_YUV420P10);
+  CHECK(picture->value()[1].track->video.colour == standard);
+
+  const PictureFile file(".png");
+  still.slate = file.path;
+  const auto slate = make(still, clip);
+  REQUIRE(slate.has_value());
+  REQUIRE(slate->has_value());
+  for (const auto& rung : slate->value()) {
+    CHECK(rung.track->video.colour == standard);
+    const auto frames = decode(rung);
+    REQUIRE_FALSE(frames.empty());
+    const AVFrame& shown = *frames.back().planes;
+    CHECK(shown.format == AV_PIX_FMT_YUV420P);
+    CHECK(shown.data[0][shown.height / 2 * shown.linesize[0] + shown.width / 2] > 225);
+  }
+}
+
 TEST_CASE("a still picture that cannot be made says why", "[still]") {
   const auto clip = test::make_clip({.frames = 30});
   SECTION("a slate that is not there") {

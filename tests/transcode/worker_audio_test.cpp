@@ -5,6 +5,7 @@
 #include <fstream>
 #include <string>
 
+#include "tests/transcode/replayed.h"
 #include "tests/transcode/sound.h"
 
 #include <catch2/catch.hpp>  // Last: its CHECK replaces base/check.h's.
@@ -29,11 +30,16 @@ struct Fixture : Sink<EncodedPacket> {
   Metrics metrics;
   std::vector<EncodedPacket> out;
   bool has_finished = false;
+  std::vector<WorkerCrash> crashes;
   std::unique_ptr<Sink<EncodedPacket>> audio;
 
-  Fixture() {
+  explicit Fixture(Codec codec = Codec::kAac) {
     auto created =
-        create_audio({.channel = "shop", .worker_path = MILLRACE_TRANSCODER}, *this, loop, metrics);
+        create_audio({.channel = "shop",
+                      .worker_path = MILLRACE_TRANSCODER,
+                      .codec = codec,
+                      .on_crash = [this](auto crash) { crashes.push_back(std::move(crash)); }},
+                     *this, loop, metrics);
     REQUIRE(created.has_value());
     audio = std::move(created).value();
   }
@@ -89,6 +95,16 @@ TEST_CASE("a worker converts sound, and the end drains it", "[audio]") {
   CHECK_FALSE(f.audio->push(sound.front()).has_value());
 }
 
+TEST_CASE("a worker converts sound to Opus", "[audio]") {
+  Fixture f(Codec::kOpus);
+  f.send(test::make_sound({.encoder = "mp2"}));
+  REQUIRE(f.audio->finish().has_value());
+  REQUIRE(f.run_until([&f] { return f.has_finished; }));
+  CHECK(f.out.front().track->codec == Codec::kOpus);
+  CHECK(std::chrono::abs(test::decode_sound(f.out).burst() - (100s + 905ms)) < 1ms);
+  CHECK(f.crashes.empty());
+}
+
 TEST_CASE("an audio worker that is killed is replaced, and the sound goes on", "[audio]") {
   Fixture f;
   f.send(test::make_sound({}));
@@ -117,6 +133,38 @@ TEST_CASE("to an audio worker that stands still a second or two are sent, the re
   REQUIRE(f.run_until([&f] { return f.counted("millrace_transcode_worker_restarts_total") == 1; }));
   f.send(test::make_sound({.start = 110s}));
   CHECK(f.run_until([&f] { return !f.out.empty() && f.out.back().pts > 111s; }));
+}
+
+TEST_CASE("an audio worker that is fed and silent is replaced after a second", "[audio]") {
+  Fixture f;
+  f.send(test::make_sound({}));
+  REQUIRE(f.run_until([&f] { return f.out.size() > 20; }));
+  ::kill(workers().front(), SIGSTOP);
+  f.send(test::make_sound({.start = 102s}));
+  REQUIRE(f.run_until([&f] { return f.counted("millrace_transcode_worker_restarts_total") == 1; }));
+  REQUIRE(f.crashes.size() == 1);
+  CHECK(f.crashes.front().why == "takes no packets");
+}
+
+TEST_CASE("what an audio worker was sent that crashed can be replayed", "[audio]") {
+  Fixture f;
+  f.send(test::make_sound({.encoder = "mp2"}));
+  REQUIRE(f.run_until([&f] { return f.out.size() > 90; }));
+  ::kill(workers().front(), SIGKILL);
+  REQUIRE(f.run_until([&f] { return f.crashes.size() == 1; }));
+  CHECK(f.crashes.front().channel == "shop");
+  CHECK(f.crashes.front().why == "signal 9");
+  CHECK(test::replayed(f.crashes.front(), MILLRACE_TRANSCODER).find("rung 0: 9") !=
+        std::string::npos);
+}
+
+TEST_CASE("of what an audio worker was sent the newest thousand packets are kept", "[audio]") {
+  Fixture f;
+  f.send(test::make_sound({.encoder = "mp2", .length = 25s}));
+  ::kill(workers().front(), SIGKILL);
+  REQUIRE(f.run_until([&f] { return f.crashes.size() == 1; }));
+  // Behind the configuration and the track each is a header and a payload.
+  CHECK(f.crashes.front().input.size() == 2 + 2 * 1000);
 }
 
 TEST_CASE("a worker that cannot be started is an error", "[audio]") {

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "tests/transcode/ladder_show.h"
+#include "tests/transcode/replayed.h"
 
 #include <catch2/catch.hpp>  // Last: its CHECK replaces base/check.h's.
 
@@ -155,19 +156,5 @@ TEST_CASE("what a worker was sent that crashed can be replayed", "[ladder]") {
   const auto& crash = show.crashes.front();
   CHECK(crash.channel == "shop");
   CHECK(crash.why == "signal 9");
-  const auto path = std::filesystem::temp_directory_path() / "millrace-replay-test.crash";
-  {
-    std::ofstream file(path, std::ios::binary);
-    for (const auto& piece : crash.input)
-      file.write(reinterpret_cast<const char*>(piece.data()),
-                 static_cast<std::streamsize>(piece.size()));
-  }
-  const std::string command = std::string(MILLRACE_TRANSCODER) + " --replay " + path.string();
-  std::FILE* const replay = ::popen(command.c_str(), "r");
-  REQUIRE(replay != nullptr);
-  std::string said(200, 0);
-  said.resize(std::fread(said.data(), 1, said.size(), replay));
-  CHECK(::pclose(replay) == 0);
-  CHECK(said.find("rung 1: ") != std::string::npos);
-  std::filesystem::remove(path);
+  CHECK(test::replayed(crash, MILLRACE_TRANSCODER).find("rung 1: ") != std::string::npos);
 }

@@ -13,7 +13,8 @@ namespace millrace::transcode::worker {
 class AudioStage {
  public:
   AudioStage(const Configuration& configuration, MessageWriter& writer)
-      : converter_(configuration.audio_bits_per_second), writer_(writer) {}
+      : converter_(configuration.audio_codec, configuration.audio_bits_per_second),
+        writer_(writer) {}
 
   /// Each packet is answered: by what comes out, or by statistics.
   Status push(const EncodedPacket& packet);

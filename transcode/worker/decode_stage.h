@@ -14,15 +14,17 @@
 #include "transcode/frame_thinner.h"
 #include "transcode/worker/packet_queue.h"
 #include "transcode/worker/rung_stage.h"
+#include "transcode/worker/server_clock.h"
 
 namespace millrace::transcode::worker {
 
 class DecodeStage {
  public:
-  /// All outlive it. `packets_taken` is counted here.
-  DecodeStage(const Configuration& configuration, PacketQueue& packets,
+  /// All outlive it; `device` is null for the CPU. `packets_taken` is counted here; `clock`: of the
+  /// packets' received_at.
+  DecodeStage(const Configuration& configuration, Device* device, PacketQueue& packets,
               const std::vector<std::unique_ptr<RungStage>>& rungs, MessageWriter& writer,
-              std::atomic<std::uint32_t>& packets_taken);
+              std::atomic<std::uint32_t>& packets_taken, const ServerClock& clock);
 
   /// Until the queue is closed and empty. Statistics are sent as it goes.
   Status run();
@@ -30,16 +32,21 @@ class DecodeStage {
  private:
   Status decode(const EncodedPacket& packet);
   Status open(const EncodedPacket& packet);
-  void scale(std::vector<Frame> frames);
+  Status scale(std::vector<Frame> frames);
+  Status deinterlace(Frame& frame);
   void hand_on(std::size_t rung, Frame frame);
+  /// Until when a picture may wait for its encoder.
+  std::chrono::steady_clock::time_point deadline_of(const Picture& picture) const;
   Status repeat_still();
   void send_statistics();
 
   const Configuration& configuration_;
+  Device* const device_;
   PacketQueue& packets_;
   const std::vector<std::unique_ptr<RungStage>>& rungs_;
   MessageWriter& writer_;
   std::atomic<std::uint32_t>& packets_taken_;
+  const ServerClock& clock_;
   Deinterlacer deinterlacer_;
   FrameCascade cascade_;
   std::vector<FrameThinner> thinners_;  ///< One for each rung.

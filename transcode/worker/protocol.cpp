@@ -175,7 +175,9 @@ Bytes write_configuration(const Configuration& configuration) {
       .put(configuration.still.pictures)
       .put_time(configuration.still.picture_duration)
       .put_text(configuration.still.slate)
+      .put_text(configuration.device)
       .put(configuration.audio_bits_per_second)
+      .put(static_cast<std::uint8_t>(configuration.audio_codec))
       .put(static_cast<std::uint8_t>(configuration.rungs.size()));
   for (std::size_t i = 0; i < configuration.rungs.size(); ++i) {
     const Rung& rung = configuration.rungs[i];
@@ -184,7 +186,8 @@ Bytes write_configuration(const Configuration& configuration) {
         .put(rung.height)
         .put(rung.bits_per_second)
         .put(static_cast<std::uint8_t>(rung.codec))
-        .put(static_cast<std::uint8_t>(rung.every));
+        .put(static_cast<std::uint8_t>(rung.every))
+        .put(static_cast<std::uint8_t>(rung.hdr));
     writer.put_time(configuration.starts[i].after)
         .put(static_cast<std::uint8_t>(configuration.starts[i].at_opener));
   }
@@ -203,10 +206,13 @@ Result<Configuration> read_configuration(const Bytes& body) {
   configuration.still.pictures = reader.get<std::uint32_t>();
   configuration.still.picture_duration = reader.get_duration();
   configuration.still.slate = std::string(reader.get_block(kMaxPathBytes).text());
+  configuration.device = std::string(reader.get_block(kMaxNameBytes).text());
   const auto audio = configuration.audio_bits_per_second = reader.get<std::int64_t>();
+  configuration.audio_codec = static_cast<Codec>(reader.get_byte(static_cast<int>(Codec::kOpus)));
   const auto count = reader.get_byte(kMaxRungs);
   const bool is_audio = audio >= kLeastAudioRate && audio <= kMostAudioRate;
   bool is_good = (is_audio ? count == 0 : count > 0 && audio == 0) &&
+                 configuration.audio_codec >= Codec::kAac &&
                  configuration.still.pictures <= kMaxStillPictures;
   for (int i = 0; i < count; ++i) {
     Rung rung;
@@ -216,6 +222,7 @@ Result<Configuration> read_configuration(const Bytes& body) {
     rung.bits_per_second = reader.get<std::int64_t>();
     rung.codec = static_cast<Codec>(reader.get_byte(static_cast<int>(Codec::kAv1)));
     rung.every = reader.get_byte(kMaxThinning);
+    rung.hdr = static_cast<HdrMode>(reader.get_byte(1));
     is_good = is_good && is_sane(rung);
     configuration.rungs.push_back(std::move(rung));
     RungStart start;
@@ -280,7 +287,7 @@ Bytes write_packet_header(const PacketMessage& message) {
       .put_time(packet.dts)
       .put_time(packet.duration)
       .put(packet.opens_segment.value_or(0))
-      // The steady clock is one for all processes of a machine.
+      // The steady clock is one for all processes of a machine; server_clock.h is for the others.
       .put_time(packet.received_at.time_since_epoch())
       .finish(packet.payload.size());
 }
@@ -357,6 +364,37 @@ Result<std::string> read_failure(const Bytes& body) {
   std::string text(reader.get_block(kMaxFailureBytes).text());
   if (!reader.is_good()) return invalid("failure");
   return text;
+}
+
+Bytes write_device(const FoundDevice& device) {
+  Writer writer(MessageType::kDevice);
+  writer.put(kProtocolVersion)
+      .put_text(device.name)
+      .put(device.sessions)
+      .put_text(std::string_view(device.problem).substr(0, kMaxFailureBytes));
+  for (const auto* const codecs : {&device.decodes, &device.encodes}) {
+    writer.put(static_cast<std::uint8_t>(codecs->size()));
+    for (const Codec codec : *codecs) writer.put(static_cast<std::uint8_t>(codec));
+  }
+  return writer.finish();
+}
+
+Result<FoundDevice> read_device(const Bytes& body) {
+  Reader reader(body);
+  if (const auto version = reader.get<std::uint16_t>(); version != kProtocolVersion)
+    return Error{ErrorCode::kUnsupported, fmt::format("worker protocol: version {}", version)};
+  FoundDevice device;
+  device.name = std::string(reader.get_block(kMaxNameBytes).text());
+  device.sessions = reader.get_int(0, 1 << 16);
+  device.problem = std::string(reader.get_block(kMaxFailureBytes).text());
+  constexpr auto kHighest = static_cast<std::uint8_t>(Codec::kAv1);
+  for (auto* const codecs : {&device.decodes, &device.encodes}) {
+    const int count = reader.get_byte(kHighest + 1);
+    for (int i = 0; i < count; ++i)
+      codecs->push_back(static_cast<Codec>(reader.get_byte(kHighest)));
+  }
+  if (!reader.is_good() || device.name.empty()) return invalid("device");
+  return device;
 }
 
 Status FrameReader::append(std::span<const std::uint8_t> bytes, const Handler& on_frame) {

@@ -4,7 +4,7 @@
 //
 // To the worker: kConfiguration once, then kTrack before the packets of new parameters, kPacket …,
 // the end of the stream. From it: kReady once, then kTrack and kPacket per rung, kStatistics,
-// kFailure as last words, the end of the stream.
+// kFailure as last words, the end of the stream. From one that probes: kDevice for each.
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -18,7 +18,7 @@ namespace millrace::transcode::worker {
 
 /// Both sides are of one version or the connection ends. Raised with every change of the bytes:
 /// protocol_test holds them to what is in tests/fuzz/corpus/worker_protocol.
-inline constexpr std::uint16_t kProtocolVersion = 6;
+inline constexpr std::uint16_t kProtocolVersion = 7;
 /// A body that announces more ends the connection. A picture of the largest H.264 level at 1 bit
 /// per pixel is 4.5 MB.
 inline constexpr std::size_t kMaxBodyBytes = 8 * 1024 * 1024;
@@ -33,6 +33,7 @@ enum class MessageType : std::uint8_t {
   kPacket = 4,
   kStatistics = 5,
   kFailure = 6,
+  kDevice = 7,
 };
 
 /// Where a rung begins: at the first picture past `after`, and only one that opens a segment where
@@ -60,7 +61,9 @@ struct Configuration {
   /// Pictures up to this one are caught up with: never dropped for being late.
   MediaTime catch_up_until{std::numeric_limits<std::int64_t>::min()};
   Still still = {};
+  std::string device = {};  ///< Where a ladder is decoded, scaled and encoded; empty: on the CPU.
   std::int64_t audio_bits_per_second = 0;  ///< Above 0: sound is converted, and there are no rungs.
+  Codec audio_codec = Codec::kAac;         ///< To it: or to kOpus.
   friend bool operator==(const Configuration&, const Configuration&) = default;
 };
 
@@ -105,6 +108,7 @@ Bytes write_track(std::uint8_t rung, const TrackInfo& track);
 Bytes write_packet_header(const PacketMessage& message);
 Bytes write_statistics(const Statistics& statistics);
 Bytes write_failure(std::string_view text);
+Bytes write_device(const FoundDevice& device);
 
 /// Bodies. Payloads and configurations share `body`'s bytes.
 Result<Configuration> read_configuration(const Bytes& body);
@@ -113,6 +117,7 @@ Result<TrackMessage> read_track(const Bytes& body);
 Result<PacketMessage> read_packet(const Bytes& body);
 Result<Statistics> read_statistics(const Bytes& body);
 Result<std::string> read_failure(const Bytes& body);
+Result<FoundDevice> read_device(const Bytes& body);
 
 /// Puts frames together from a byte stream. A body is allocated once, as its bytes come.
 class FrameReader {

@@ -14,14 +14,15 @@ bool is_same_encoding(const VideoParameters& a, const VideoParameters& b) {
 
 }  // namespace
 
-RungStage::RungStage(std::uint8_t index, const Configuration& configuration, MessageWriter& writer,
-                     const std::atomic<std::uint32_t>& packets_taken)
+RungStage::RungStage(std::uint8_t index, const Configuration& configuration, Device* device,
+                     MessageWriter& writer, const std::atomic<std::uint32_t>& packets_taken)
     : index_(index),
       rung_(configuration.rungs[index]),
       profile_(configuration.profile),
       part_target_(configuration.part_target),
       start_(configuration.starts[index]),
       is_still_(configuration.still.pictures > 0),
+      device_(device),
       writer_(writer),
       packets_taken_(packets_taken) {}
 
@@ -47,7 +48,9 @@ bool RungStage::is_wanted(const Picture& picture) {
 }
 
 Status RungStage::encode(const Frame& frame) {
-  if (!encoder_ ||
+  const bool is_on_device = device_ && device_->holds(*frame.planes);
+  if (is_on_device) RETURN_IF_ERROR(device_->check(Device::Work::kEncode));
+  if (!encoder_ || is_on_device != is_on_device_ ||
       (frame.source != source_ && !is_same_encoding(frame.source->video, source_->video)))
     RETURN_IF_ERROR(open(frame));
   source_ = frame.source;
@@ -61,7 +64,11 @@ Status RungStage::open(const Frame& frame) {
   const VideoParameters source = thinned(frame.source->video, rung_);
   EncoderSettings settings = encoder_settings(profile_, source, part_target_, rung_.codec);
   settings.is_still = is_still_;
-  ASSIGN_OR_RETURN(encoder_, Encoder::create(rung_, settings, source, newest_end_));
+  is_on_device_ = device_ && device_->holds(*frame.planes);
+  const EncoderPlace place{
+      .device = is_on_device_ ? device_ : nullptr, .profile = profile_, .like = frame.planes.get()};
+  ASSIGN_OR_RETURN(encoder_, Encoder::create(rung_, settings, source, newest_end_,
+                                             hdr_metadata_of(*frame.planes), place));
   writer_.write(write_track(index_, encoder_->track()).span());
   return ok();
 }

@@ -15,9 +15,9 @@ namespace millrace::transcode::worker {
 
 class RungStage {
  public:
-  /// `packets_taken` and `writer` outlive it.
-  RungStage(std::uint8_t index, const Configuration& configuration, MessageWriter& writer,
-            const std::atomic<std::uint32_t>& packets_taken);
+  /// `device` (null: the CPU), `packets_taken` and `writer` outlive it.
+  RungStage(std::uint8_t index, const Configuration& configuration, Device* device,
+            MessageWriter& writer, const std::atomic<std::uint32_t>& packets_taken);
 
   FrameQueue& queue() { return queue_; }
   /// Encodes until the queue is closed and empty, then what the encoder holds. An error ends the
@@ -37,12 +37,14 @@ class RungStage {
   const MediaTime part_target_;
   const RungStart start_;
   const bool is_still_;
+  Device* const device_;
   MessageWriter& writer_;
   const std::atomic<std::uint32_t>& packets_taken_;
   FrameQueue queue_;
   // run()'s thread.
   std::unique_ptr<Encoder> encoder_;
   std::shared_ptr<const TrackInfo> source_;  ///< What the encoder was opened for.
+  bool is_on_device_ = false;                ///< The encoder.
   bool has_started_ = false;
   std::optional<MediaTime> newest_pts_;
   std::optional<MediaTime> newest_end_;  ///< dts + duration of the newest packet.

@@ -13,6 +13,8 @@ extern "C" {
 #include <libavutil/log.h>
 }
 
+#include "transcode/worker/core_limit.h"
+
 namespace millrace::transcode::worker {
 namespace {
 
@@ -63,6 +65,7 @@ Status Worker::on_frame(MessageType type, const Bytes& body) {
     case MessageType::kPacket: {
       ASSIGN_OR_RETURN(auto message, read_packet(body));
       if (!track_) return unexpected("a packet without a track");
+      server_clock_.heard(message.packet.received_at, std::chrono::steady_clock::now());
       message.packet.track = track_;
       if ((track_->kind == MediaKind::kAudio) != audio_.has_value())
         return unexpected("a track of the other kind");
@@ -80,10 +83,14 @@ Status Worker::configure(const Bytes& body) {
     audio_.emplace(*configuration_, writer_);
     return ok();
   }
+  if (!configuration_->device.empty()) {
+    ASSIGN_OR_RETURN(device_, open_device_(configuration_->device));
+  }
   for (std::size_t i = 0; i < configuration_->rungs.size(); ++i)
     rungs_.push_back(std::make_unique<RungStage>(static_cast<std::uint8_t>(i), *configuration_,
-                                                 writer_, packets_taken_));
-  decode_.emplace(*configuration_, packets_, rungs_, writer_, packets_taken_);
+                                                 device_.get(), writer_, packets_taken_));
+  decode_.emplace(*configuration_, device_.get(), packets_, rungs_, writer_, packets_taken_,
+                  server_clock_);
   for (auto& rung : rungs_)
     rung_threads_.emplace_back([this, &rung = *rung] {
       guard(rung.run());
@@ -151,14 +158,16 @@ void limit_memory([[maybe_unused]] std::size_t bytes) {
 
 }  // namespace
 
-int run_worker(int descriptor, std::size_t memory_limit) {
-  limit_memory(memory_limit);
+int run_worker(int descriptor, const WorkerLimits& limits, const DeviceOpener& open_device,
+               ServerPlace server) {
+  limit_memory(limits.memory);
+  worker::limit_cores(limits.cores, limits.turn);
   // The sources' renditions and their delivery come first. It can only fail for a better place.
   (void)::setpriority(PRIO_PROCESS, 0, kNiceness);
   // Broken streams are the source's business, and counted; libavcodec would write a line for each.
   av_log_set_level(AV_LOG_QUIET);
   ::setenv("SVT_LOG", "0", 0);  // Fatal errors only; it writes its settings otherwise.
-  return worker::Worker(descriptor).run();
+  return worker::Worker(descriptor, open_device, server).run();
 }
 
 }  // namespace millrace::transcode

@@ -1,6 +1,6 @@
 #pragma once
 // The worker process: reads the server's packets, and runs a thread for decoding and scaling and
-// one for each rung. transcode.h's run_worker() is all that others need.
+// one for each rung. run_worker() is all that others need.
 //
 // Thread: run() on the main one, which reads the socket.
 #include <atomic>
@@ -16,7 +16,11 @@ namespace millrace::transcode::worker {
 class Worker {
  public:
   /// `descriptor`: a blocking stream socket, borrowed.
-  explicit Worker(int descriptor) : descriptor_(descriptor), writer_(descriptor) {}
+  Worker(int descriptor, DeviceOpener open_device, ServerPlace server = ServerPlace::kSameMachine)
+      : descriptor_(descriptor),
+        open_device_(std::move(open_device)),
+        writer_(descriptor),
+        server_clock_(server) {}
 
   /// Until the stream ends (what was sent is then encoded to the end) or breaks its rules. The exit
   /// code.
@@ -33,10 +37,13 @@ class Worker {
   void drain();
 
   const int descriptor_;
+  const DeviceOpener open_device_;
   MessageWriter writer_;
+  ServerClock server_clock_;
   FrameReader frames_;
   std::optional<Configuration> configuration_;
   std::shared_ptr<const TrackInfo> track_;
+  std::unique_ptr<Device> device_;  ///< Null: the CPU.
   PacketQueue packets_;
   std::atomic<std::uint32_t> packets_taken_ = 0;
   std::atomic<bool> has_failed_ = false;
@@ -48,3 +55,11 @@ class Worker {
 };
 
 }  // namespace millrace::transcode::worker
+
+namespace millrace::transcode {
+
+/// Serves one ladder on the socket `descriptor` until it closes. Returns the exit code.
+int run_worker(int descriptor, const WorkerLimits& limits, const DeviceOpener& open_device,
+               ServerPlace server = ServerPlace::kSameMachine);
+
+}  // namespace millrace::transcode

@@ -26,6 +26,7 @@ struct Show {
   test::Wire wire;
   MessageWriter writer{wire.worker_end()};
   std::atomic<std::uint32_t> packets_taken = 0;
+  ServerPlace server = ServerPlace::kSameMachine;
   std::vector<Frames> outputs{2};
   std::uint64_t dropped = 0;
   enum class Readers { kAlways, kAfterwards } readers = Readers::kAlways;
@@ -33,9 +34,12 @@ struct Show {
   Status run(const std::vector<EncodedPacket>& packets) {
     std::vector<std::unique_ptr<RungStage>> rungs;
     for (std::uint8_t i = 0; i < 2; ++i)
-      rungs.push_back(std::make_unique<RungStage>(i, configuration, writer, packets_taken));
+      rungs.push_back(
+          std::make_unique<RungStage>(i, configuration, nullptr, writer, packets_taken));
     PacketQueue queue;
-    DecodeStage stage(configuration, queue, rungs, writer, packets_taken);
+    ServerClock clock(server);
+    clock.heard(packets.front().received_at, std::chrono::steady_clock::now());
+    DecodeStage stage(configuration, nullptr, queue, rungs, writer, packets_taken, clock);
     std::thread feeder([&queue, &packets] {
       for (EncodedPacket packet : packets)
         while (queue.push(packet, 1h) == PacketQueue::State::kTimedOut) continue;
@@ -192,6 +196,23 @@ TEST_CASE("a picture that came just now waits for its encoder, for a while", "[d
   REQUIRE(show.run(clip).has_value());
   CHECK(std::chrono::steady_clock::now() - clip.back().received_at >= 300ms);
   CHECK(show.outputs[0].size() == FrameQueue::kMaxFrames);
+  CHECK(show.dropped == 1);
+}
+
+TEST_CASE("a picture from another machine waits as long, whatever the clock says there",
+          "[decode_stage]") {
+  const auto apart = GENERATE(1000h, -1000h);
+  auto clip = small_clip(FrameQueue::kMaxFrames + 1);
+  const auto began = std::chrono::steady_clock::now();
+  for (auto& packet : clip) packet.received_at = began + apart;
+  Show show;
+  show.server = ServerPlace::kOtherMachine;
+  show.configuration.catch_up_until = MediaTime::min();
+  show.readers = Show::Readers::kAfterwards;
+  REQUIRE(show.run(clip).has_value());
+  const auto took = std::chrono::steady_clock::now() - began;
+  CHECK(took >= 300ms);
+  CHECK(took < 10s);
   CHECK(show.dropped == 1);
 }
 

@@ -23,7 +23,14 @@ Bytes body_of(const Bytes& frame) {
 Configuration configuration() {
   return {.profile = Profile::kRealtime,
           .part_target = 200ms,
-          .rungs = {{"720p", 1280, 720, 2'800'000}, {"360p", 640, 360, 700'000, Codec::kHevc, 2}},
+          .rungs = {{"720p", 1280, 720, 2'800'000},
+                    {.name = "360p",
+                     .width = 640,
+                     .height = 360,
+                     .bits_per_second = 700'000,
+                     .codec = Codec::kHevc,
+                     .every = 2,
+                     .hdr = HdrMode::kKeep}},
           .starts = {{.after = 5s, .at_opener = false}, {}},
           .catch_up_until = 7s};
 }
@@ -142,6 +149,7 @@ TEST_CASE("a track of sound and what is to be made of it cross the wire", "[prot
 
   Configuration sound;
   sound.audio_bits_per_second = 160'000;
+  sound.audio_codec = Codec::kOpus;
   const auto same = read_configuration(body_of(write_configuration(sound)));
   REQUIRE(same.has_value());
   CHECK(same.value() == sound);
@@ -149,6 +157,9 @@ TEST_CASE("a track of sound and what is to be made of it cross the wire", "[prot
     sound.audio_bits_per_second = wrong;
     CHECK_FALSE(read_configuration(body_of(write_configuration(sound))).has_value());
   }
+  sound.audio_bits_per_second = 160'000;
+  sound.audio_codec = Codec::kH264;
+  CHECK_FALSE(read_configuration(body_of(write_configuration(sound))).has_value());
   Configuration both = configuration();
   both.audio_bits_per_second = 160'000;
   CHECK_FALSE(read_configuration(body_of(write_configuration(both))).has_value());
@@ -186,7 +197,12 @@ TEST_CASE("the bytes of a version stay as they are", "[protocol]") {
        {write_configuration(configuration()), write_configuration(still), write_ready(),
         write_track(1, track), whole_packet(),
         write_statistics({.packets_taken = 1, .frames_decoded = 2, .rungs = {{3, 4, 5, 6ms, 7ms}}}),
-        write_failure("no decoder")})
+        write_failure("no decoder"),
+        write_device({.name = "cuda:0",
+        .decodes = {Codec::kH264, Codec::kAv1},
+        .encodes = {Codec::kHevc},
+        .sessions = 3,
+        .problem = "none"})})
     bytes += message.text();
   const std::string path = MILLRACE_ROOT "/tests/fuzz/corpus/worker_protocol/every_message";
   if (std::getenv("MILLRACE_NEW_PROTOCOL") != nullptr) std::ofstream(path) << bytes;

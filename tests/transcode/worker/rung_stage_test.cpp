@@ -41,7 +41,7 @@ struct Show {
   RungStatistics statistics;
 
   Status run(std::vector<Frame> pictures) {
-    RungStage stage(kSmall, configuration, writer, packets_taken);
+    RungStage stage(kSmall, configuration, nullptr, writer, packets_taken);
     std::thread feeder([&stage, &pictures] {
       for (Frame& picture : pictures)
         stage.queue().push(std::move(picture), std::chrono::steady_clock::time_point::max());

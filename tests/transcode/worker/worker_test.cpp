@@ -1,7 +1,10 @@
 #include "transcode/worker/worker.h"
 
+#include <map>
+
 #include "tests/transcode/clip.h"
 #include "tests/transcode/worker/wire.h"
+#include "transcode/fake_device.h"
 
 #include <catch2/catch.hpp>  // Last: its CHECK replaces base/check.h's.
 
@@ -24,7 +27,7 @@ Configuration configuration() {
 struct Process {
   test::Wire wire;
   int exit_code = -1;
-  std::thread thread{[this] { exit_code = Worker(wire.worker_end()).run(); }};
+  std::thread thread{[this] { exit_code = Worker(wire.worker_end(), open_fake_device).run(); }};
 
   ~Process() {
     wire.close_sending();
@@ -132,6 +135,45 @@ TEST_CASE("a track holds for the packets behind it", "[worker]") {
   CHECK(worker.exit_code == 0);
   CHECK(test::packets_of(messages, 0).size() == 40);
   CHECK(test::packets_of(messages, 1).size() == 40);
+}
+
+TEST_CASE("a transfer that changes in mid-stream changes every rung's pictures and track",
+          "[worker]") {
+  const auto clip = small_clip();
+  TrackInfo hdr = *clip[0].track;
+  hdr.video.colour = {.primaries = 9, .transfer = 16, .matrix = 9};
+  TrackInfo standard = *clip[0].track;
+  standard.video.colour = {.primaries = 5, .transfer = 6, .matrix = 5};
+  Configuration wanted = configuration();
+  wanted.rungs[0].codec = Codec::kHevc;
+  wanted.rungs[0].hdr = HdrMode::kKeep;
+  Process worker;
+  worker.wire.send(write_configuration(wanted));
+  worker.wire.send(write_track(0, hdr));
+  for (const auto& packet : clip) worker.send(packet);
+  worker.wire.send(write_track(0, standard));
+  for (auto packet : clip) {
+    packet.pts += 10s;
+    packet.dts += 10s;
+    worker.send(packet);
+  }
+  const auto messages = worker.end();
+  CHECK(worker.exit_code == 0);
+  std::map<int, std::vector<VideoParameters>> tracks;
+  for (const auto& body : test::bodies(messages, MessageType::kTrack)) {
+    const auto told = read_track(body);
+    REQUIRE(told.has_value());
+    tracks[told.value().rung].push_back(told.value().track.video);
+  }
+  for (int rung = 0; rung < 2; ++rung) {
+    CAPTURE(rung);
+    REQUIRE(tracks[rung].size() == 2);
+    CHECK(tracks[rung][0].colour == (rung == 0 ? hdr.video.colour : Colour{1, 1, 1, false}));
+    CHECK(tracks[rung][0].bit_depth == (rung == 0 ? 10 : 8));
+    CHECK(tracks[rung][1].colour == standard.video.colour);
+    CHECK(tracks[rung][1].bit_depth == 8);
+    CHECK(test::packets_of(messages, static_cast<std::uint8_t>(rung)).size() == 60);
+  }
 }
 
 TEST_CASE("a worker that is told nothing says nothing and ends well", "[worker]") {
