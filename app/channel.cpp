@@ -25,6 +25,12 @@ constexpr SegmentNumber kNumbersPerHour = 7200;
 constexpr auto kStillThere = 3s;
 constexpr auto kDrainStep = 50ms;
 
+std::vector<std::shared_ptr<const TrackInfo>> without_pictures(
+    std::vector<std::shared_ptr<const TrackInfo>> tracks) {
+  std::erase_if(tracks, [](const auto& track) { return track->kind == MediaKind::kVideo; });
+  return tracks;
+}
+
 }  // namespace
 
 /// Ties one publisher's packets to the session they belong to.
@@ -61,12 +67,16 @@ Channel::Channel(std::string name, net::EventLoop& loop, const ChannelContext& c
       report_(ingest::create_stream_report(name_, context.metrics, context.clock)),
       report_teller_(name_, context.config.events, context.events_client, context.metrics,
                      context.clock),
+      qualification_(name_, context.metrics),
       template_(&context.config.ladder_of(name_)),
       admission_(name_, rules_.priority, context.config.transcode.profile,
-                 context.config.packager.part, context.capacity, context.metrics),
+                 context.config.packager.part, context.capacity, context.devices, context.metrics),
       grace_(loop),
-      sound_(name_, context.config.transcode.enabled ? context.worker_path : std::string(), loop,
-             context.metrics,
+      sound_({.channel = name_,
+              .worker_path = context.config.transcode.enabled ? context.worker_path : std::string(),
+              .codec = context.config.transcode.audio_codec,
+              .on_crash = context.on_worker_crash},
+             loop, context.metrics,
              [this](ingest::SourcePacket packet) { return timeline_->push(std::move(packet)); }),
       hold_(name_, context.worker_path, loop, context.metrics),
       publishers_(context.metrics.gauge("millrace_ingest_publishers",
@@ -114,7 +124,8 @@ std::unique_ptr<ingest::Feed> Channel::attach(ingest::Publisher& publisher,
   ++session_;
   if (!timeline_) create_timeline();
   publishers_.set(1);
-  report_->begin(publisher.protocol());
+  qualification_.begin(*template_);
+  report_->begin(publisher.protocol(), qualification_.limits());
   unaligned_.clear();
   set_status({.state = ChannelStatus::State::kLive,
               .live_since = context_.clock.steady_now(),
@@ -136,6 +147,9 @@ void Channel::begin_source(const ingest::Announcement& announcement) {
 }
 
 Status Channel::push_source(ingest::SourcePacket packet) {
+  if (packet.track->kind == MediaKind::kVideo && packet.track->index == 0)
+    refuse_publisher(qualification_.check(packet.track));
+  if (qualification_.is_refused()) return ok();
   if (!source_has_begun_) {
     source_has_begun_ = true;
     timeline_->begin_source({});
@@ -146,6 +160,10 @@ Status Channel::push_source(ingest::SourcePacket packet) {
   report_->add(packet);
   return packet.track->kind == MediaKind::kAudio ? sound_.push(std::move(packet))
                                                  : timeline_->push(std::move(packet));
+}
+
+void Channel::refuse_publisher(const std::optional<std::string>& reason) {
+  if (reason && publisher_) publisher_->stop(*reason);
 }
 
 void Channel::end_source() {
@@ -216,6 +234,7 @@ void Channel::tick() {
   if (!timeline_) return;
   report_->tick();
   report_teller_.tick(report_->findings());
+  refuse_publisher(qualification_.follow(*report_->findings()));
   hold_if_silent();
   follow_demand();
   if (!publisher_ && hold_.state() != Hold::State::kFilling) return;
@@ -294,17 +313,21 @@ void Channel::on_tracks(const ingest::SourceTracks& tracks) {
     log::info("app", "source is back channel={}", name_);
   }
   forget_hold();
-  const Ladder& ladder = *template_;
-  source_rendition_ = audio_rendition_ = nullptr;
+  Rendition* const before = std::exchange(source_rendition_, nullptr);
+  audio_rendition_ = nullptr;
   others_.clear();
   ready_made_.clear();
   source_track_ = tracks.video;
   if (tracks.video) {
+    const bool is_encoded = qualification_.is_encoded(*tracks.video);
+    const Ladder ladder =
+        is_encoded ? transcode::without_passthrough(*template_, *tracks.video) : *template_;
     const auto source = std::find_if(ladder.begin(), ladder.end(),
                                      [](const auto& rung) { return rung.passthrough; });
     if (source != ladder.end()) source_rendition_ = &rendition(source->name, MediaKind::kVideo, 0);
-    add_others(tracks.others);
-    build_ladder(*tracks.video);
+    if (before && !source_rendition_) end_passthrough(*before);
+    add_others(is_encoded ? without_pictures(tracks.others) : tracks.others);
+    build_ladder(ladder, *tracks.video);
     log::info("app", "video channel={} codec={} width={} height={} frame_rate={:.3f} rungs={}",
               name_, to_string(tracks.video->codec), tracks.video->video.width,
               tracks.video->video.height,
@@ -318,6 +341,13 @@ void Channel::on_tracks(const ingest::SourceTracks& tracks) {
   }
   if (tracks.audio) audio_rendition_ = &rendition("audio", MediaKind::kAudio, 0);
   output_->renditions_complete();
+}
+
+/// What its part has so far goes out: the next picture comes from an encoder, later.
+void Channel::end_passthrough(Rendition& source) {
+  open_part_.clear();
+  if (const Status status = source.packager->finish(); !status.has_value())
+    context_.metrics.count_error("packager", status.error().code);
 }
 
 void Channel::add_others(const std::vector<std::shared_ptr<const TrackInfo>>& tracks) {
@@ -352,9 +382,9 @@ void Channel::on_unaligned_rung(int index) {
                index);
 }
 
-void Channel::build_ladder(const TrackInfo& video) {
+void Channel::build_ladder(const Ladder& ladder, const TrackInfo& video) {
   const bool encodes = context_.config.transcode.enabled && ready_made_.empty();
-  auto rungs = encodes ? transcode::plan_ladder(*template_, video, rules_.encode)
+  auto rungs = encodes ? transcode::plan_ladder(with_overrides(ladder), video, rules_.encode)
                        : std::vector<transcode::Rung>{};
   std::vector<Sink<EncodedPacket>*> outputs;
   outputs.reserve(rungs.size());
@@ -377,8 +407,14 @@ void Channel::build_ladder(const TrackInfo& video) {
                                     .part_target = context_.config.packager.part,
                                     .on_drained = [this] { is_drained_ = true; },
                                     .worker_memory = context_.config.transcode.worker_memory,
+                                    .worker_cores = context_.config.transcode.worker_cores,
+                                    .worker_turn = context_.worker_turn,
                                     .on_crash = context_.on_worker_crash,
-                                    .capacity = &context_.capacity},
+                                    .capacity = &context_.capacity,
+                                    .remote = context_.remote_hosts,
+                                    .devices = &context_.devices,
+                                    .device_worker_path = context_.device_worker_path,
+                                    .source = source_track_},
                                    outputs, loop_, context_.metrics);
   if (created.has_value()) {
     encoding_ = created.value().get();
@@ -393,10 +429,11 @@ void Channel::build_ladder(const TrackInfo& video) {
 std::shared_ptr<const InitSegment> Channel::describe(transcode::Rung& rung,
                                                      const TrackInfo& video) const {
   // It catches up with the source's own window, so there has to be one.
-  auto track = source_rendition_
-                   ? transcode::describe_rung(rung, context_.config.transcode.profile, video,
-                                              context_.config.packager.part)
-                   : Result<TrackInfo>(Error{ErrorCode::kUnsupported, "no passthrough rung"});
+  auto track =
+      source_rendition_
+          ? transcode::describe_rung(rung, context_.config.transcode.profile, video,
+                                     context_.config.packager.part)
+          : Result<TrackInfo>(Error{ErrorCode::kUnsupported, "the source is not passed through"});
   if (track.has_value())
     return packager::init_of(std::make_shared<const TrackInfo>(std::move(track).value()),
                              context_.config.packager.part);
@@ -410,53 +447,6 @@ void Channel::drop_ladder() {
   encoding_ = nullptr;
   ladder_.reset();
   admission_.set_rungs({}, nullptr);
-}
-
-std::vector<bool> Channel::rungs_in_demand() const {
-  const auto now = context_.clock.steady_now();
-  const auto is_asked_for = [&](const transcode::Rung& rung) {
-    const auto asked = output_->demand(rung.name).last_request;
-    return asked != decltype(asked)() && now - asked < context_.config.transcode.idle_after;
-  };
-  std::vector<bool> wanted;
-  wanted.reserve(rungs_.size());
-  for (const auto& rung : rungs_) wanted.push_back(!rung.is_on_demand || is_asked_for(rung));
-  return wanted;
-}
-
-std::vector<bool> Channel::admitted_rungs() {
-  auto admitted = admission_.admit(rungs_in_demand(), context_.clock.steady_now());
-  for (std::size_t i = 0; i < rungs_.size(); ++i)
-    output_->refuse(rungs_[i].name, admission_.is_refused(i));
-  return admitted;
-}
-
-/// What nobody wants ends with its segment; what is wanted anew catches up from where the first of
-/// it is awaited.
-void Channel::follow_demand() {
-  if (!encoding_ || ladder_is_draining_) return;
-  const auto wanted = admitted_rungs();
-  if (wanted == encoding_->wanted()) return;
-  std::optional<SegmentNumber> first;
-  for (std::size_t i = 0; i < rungs_.size(); ++i) {
-    const SegmentNumber from = output_->demand(rungs_[i].name).from;
-    if (wanted[i] && !encoding_->wanted()[i] && from > 0)
-      first = std::min(first.value_or(from), from);
-  }
-  encoding_->want(wanted, first ? backlog(*first) : std::vector<EncodedPacket>());
-}
-
-std::vector<EncodedPacket> Channel::backlog(SegmentNumber first) const {
-  auto packets = source_rendition_->last_pictures.packets_from(first);
-  // A segment may have opened with the part that has not ended.
-  const auto begin = packets.empty() ? std::find_if(open_part_.begin(), open_part_.end(),
-                                                    [](const EncodedPacket& packet) {
-                                                      return packet.is_key_frame &&
-                                                             packet.opens_segment.has_value();
-                                                    })
-                                     : open_part_.begin();
-  packets.insert(packets.end(), begin, open_part_.end());
-  return packets;
 }
 
 void Channel::remember(const EncodedPacket& packet) {

@@ -3,6 +3,7 @@
 // publishers.
 //
 // Thread: everything on the channel's loop, but for what says otherwise.
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -15,6 +16,7 @@
 
 #include "app/config.h"
 #include "app/hold.h"
+#include "app/qualification.h"
 #include "app/report_teller.h"
 #include "app/rung_admission.h"
 #include "app/sound_intake.h"
@@ -37,9 +39,13 @@ struct ChannelContext {
   StateStore& state;
   hls::Origin& origin;
   transcode::Capacity& capacity;
+  transcode::Devices& devices;
   std::function<void(transcode::WorkerCrash)> on_worker_crash;  ///< Empty: nobody is told.
   std::string worker_path;
-  net::HttpClient* events_client = nullptr;  ///< Null: no events are told.
+  std::string device_worker_path;
+  transcode::RemoteHosts* remote_hosts = nullptr;   ///< Null: ladders are encoded here.
+  net::HttpClient* events_client = nullptr;         ///< Null: no events are told.
+  std::atomic<std::size_t>* worker_turn = nullptr;  ///< Of transcode::Options.
 };
 
 /// What the API says of a channel.
@@ -67,6 +73,17 @@ class Channel final : private ingest::TimelineEvents, private Sink<EncodedPacket
                                        const std::string& ladder = {});
   /// kDenied where takeover is off and the publisher that is there sends.
   Status check_takeover() const;
+  /// When a rung is encoded, and whether the operator has said so.
+  struct Encode {
+    transcode::RungMode mode{};
+    bool is_override = false;
+  };
+  /// Empty: there is no encoded rung of that name.
+  std::optional<Encode> encode_of(const std::string& rung) const;
+  /// The operator's word, over the configuration's; empty takes it back. `off` ends a rung that is
+  /// listed like one that does not fit; other sources' ladders do not have it. One that is off by
+  /// the configuration begins with the next source.
+  void set_encode(const std::string& rung, std::optional<transcode::RungMode> mode);
   /// Ten times a second.
   void tick();
   /// The server stops: the ladder and what is held back are let go, the playlists end.
@@ -85,6 +102,7 @@ class Channel final : private ingest::TimelineEvents, private Sink<EncodedPacket
 
   void begin_source(const ingest::Announcement& announcement);
   Status push_source(ingest::SourcePacket packet);
+  void refuse_publisher(const std::optional<std::string>& reason);
   void end_source();
   void finish_source_renditions();
   void publisher_gone(std::uint64_t session);
@@ -103,10 +121,13 @@ class Channel final : private ingest::TimelineEvents, private Sink<EncodedPacket
                        std::shared_ptr<const InitSegment> init = nullptr);
   void add_others(const std::vector<std::shared_ptr<const TrackInfo>>& tracks);
   std::string name_of_rung(const TrackInfo& track) const;
-  void build_ladder(const TrackInfo& video);
+  void end_passthrough(Rendition& source);
+  void build_ladder(const Ladder& ladder, const TrackInfo& video);
   /// The init segment of a rung on demand; null, and it is encoded always, where it cannot be told.
   std::shared_ptr<const InitSegment> describe(transcode::Rung& rung, const TrackInfo& video) const;
   void drop_ladder();
+  Ladder with_overrides(Ladder ladder) const;
+  bool is_off(const transcode::Rung& rung) const;
   std::vector<bool> rungs_in_demand() const;
   /// What is in demand, as far as it fits on the machine; viewers are told of what does not.
   std::vector<bool> admitted_rungs();
@@ -133,14 +154,16 @@ class Channel final : private ingest::TimelineEvents, private Sink<EncodedPacket
   std::shared_ptr<hls::Channel> output_;
   const std::unique_ptr<ingest::StreamReport> report_;
   ReportTeller report_teller_;
+  Qualification qualification_;
   std::unique_ptr<ingest::Timeline> timeline_;
   std::map<std::string, std::unique_ptr<Rendition>> renditions_;
   Rendition* source_rendition_ = nullptr;  ///< Null: the source has no video, or is not passed on.
   Rendition* audio_rendition_ = nullptr;
   std::shared_ptr<const TrackInfo> source_track_;  ///< The source's video; null: none.
   const Ladder* template_;                         ///< Of the running publisher, or the one before.
-  std::vector<transcode::Rung> rungs_;             ///< That are encoded here.
-  RungAdmission admission_;                        ///< Of `rungs_`.
+  std::map<std::string, transcode::RungMode> encode_overrides_;  ///< By rung: the operator's.
+  std::vector<transcode::Rung> rungs_;                           ///< That are encoded here.
+  RungAdmission admission_;                                      ///< Of `rungs_`.
   std::vector<transcode::Rung> ready_made_;  ///< That the source brings; then none is encoded.
   std::vector<transcode::Rung> held_rungs_;  ///< The ones or the others, while it is away.
   /// Alternate sound, and the ready-made rungs.

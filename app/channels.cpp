@@ -62,6 +62,12 @@ Result<ingest::Admission> Channels::admission(const ingest::Grant& grant) {
                            .srt = encryption};
 }
 
+Channel* Channels::find(const std::string& name) const {
+  const MutexLock lock(mutex_);
+  const auto found = channels_.find(name);
+  return found == channels_.end() ? nullptr : found->second.get();
+}
+
 std::vector<Channel*> Channels::all() const {
   const MutexLock lock(mutex_);
   std::vector<Channel*> channels;

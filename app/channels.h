@@ -28,6 +28,8 @@ class Channels final : public ingest::Gate {
   /// Makes it where it is missing. kLimitExceeded past limits.channels.
   Result<Channel*> find_or_create(const std::string& name);
 
+  /// Null where there is none of that name.
+  Channel* find(const std::string& name) const;
   std::vector<Channel*> all() const;
   /// Starts the ticking of all channels, on their loops.
   void start();

@@ -40,6 +40,7 @@ Result<std::string> read_file(const std::string& path) {
 
 Config::Config() {
   http.server.listen = {"0.0.0.0:8080"};
+  http.server.listen_tls = {"0.0.0.0:8443"};
   http.server.config_key = "http.listen";
   api.listen = {"127.0.0.1:9464"};
   api.config_key = "api.listen";
@@ -89,6 +90,20 @@ ingest::WebhookOptions Config::webhook_options() const {
   ingest::WebhookOptions options = auth.webhook;
   for (const auto& [name, rungs] : ladder) options.ladders.insert(name);
   return options;
+}
+
+hls::DvrOptions Config::dvr_options() const {
+  hls::DvrOptions options = hls.dvr;
+  for (const auto& [name, channel] : channels)
+    if (channel.dvr) options.channels[name] = *channel.dvr;
+  return options;
+}
+
+const PlaybackKeyConfig& Config::playback_keys_of(const std::string& channel) const {
+  const auto found = channels.find(channel);
+  return found == channels.end() || found->second.playback.keys.empty()
+             ? playback.keys
+             : found->second.playback.keys;
 }
 
 Result<Config> load_config(const ConfigSources& sources) {

@@ -45,6 +45,26 @@ struct AuthConfig {
   ingest::WebhookOptions webhook;         ///< Without a URL: none. `ladders` is empty here.
 };
 
+/// What playback tokens are checked by.
+struct PlaybackKeyConfig {
+  std::vector<std::string> signing_keys;  ///< The first one signs. Secrets: never logged.
+  std::vector<std::string> public_keys;   ///< PEM files.
+
+  bool empty() const { return signing_keys.empty() && public_keys.empty(); }
+};
+
+struct PlaybackConfig {
+  hls::PlaybackAccess access = hls::PlaybackAccess::kOpen;
+  PlaybackKeyConfig keys;
+  std::string audience;  ///< Empty: none.
+};
+
+/// What a channel has in its place.
+struct ChannelPlaybackConfig {
+  std::optional<hls::PlaybackAccess> access;  ///< Absent: playback.access.
+  PlaybackKeyConfig keys;                     ///< Empty: those of playback.
+};
+
 /// Where events are told.
 struct EventsConfig {
   std::string url;      ///< Empty: nowhere.
@@ -68,8 +88,13 @@ struct TranscodeConfig {
   std::chrono::milliseconds idle_after{30'000};                 ///< Without a request for the rung.
   /// Percent of the machine that may be in use when a rung is admitted; 0: no limit.
   int max_load = 85;
-  std::string crash_reports;                             ///< Folder; empty: none are written.
+  Codec audio_codec = Codec::kAac;  ///< What other sound becomes; or kOpus.
+  std::string crash_reports;        ///< Folder; empty: none are written.
+  transcode::DevicePolicy devices = transcode::DevicePolicy::kCpu;
   std::size_t worker_memory = transcode::kWorkerMemory;  ///< Bytes; 0: no limit.
+  std::size_t worker_cores = 0;                          ///< 0: any.
+  std::vector<std::string> remote;  ///< HOST:PORT of workers on other machines; preferred.
+  std::string remote_certificate, remote_key, remote_ca;  ///< PEM files, where there are such.
 };
 
 struct PackagerConfig {
@@ -78,7 +103,8 @@ struct PackagerConfig {
 };
 
 struct HlsConfig {
-  hls::Options origin;     ///< Without start_id, which is not configuration.
+  hls::Options origin;     ///< Without start_id, `playback` and `dvr`.
+  hls::DvrOptions dvr;     ///< Without `channels`.
   std::string state_file;  ///< Empty: none, numbers start from the clock.
 };
 
@@ -100,9 +126,11 @@ struct ChannelConfig {
   std::optional<bool> takeover;                    ///< Absent: limits.takeover.
   std::optional<HoldMode> hold;                    ///< Absent: transcode.hold.
   std::optional<transcode::RungMode> encode;       ///< Absent: transcode.encode.
-  int priority = 0;                  ///< Whose rungs go first when the machine is full: the lowest.
-  std::string slate;                 ///< Empty: transcode.slate.
-  ingest::PublishLimits limits;      ///< Zero: limits.publish.
+  int priority = 0;              ///< Whose rungs go first when the machine is full: the lowest.
+  std::string slate;             ///< Empty: transcode.slate.
+  ingest::PublishLimits limits;  ///< Zero: limits.publish.
+  ChannelPlaybackConfig playback;
+  std::optional<std::chrono::nanoseconds> dvr;  ///< Absent: hls.dvr.window.
   std::vector<std::string> sources;  ///< URLs to pull from, the best first. Have secrets in them.
 };
 
@@ -125,6 +153,7 @@ struct Config {
   LogConfig log;
   HttpConfig http;
   net::HttpServerOptions api;
+  std::string api_token;  ///< Lets in who changes something; empty: nobody. A secret: never logged.
   TlsConfig tls;
   ingest::RtmpOptions rtmp;
   ingest::SrtOptions srt;
@@ -134,6 +163,7 @@ struct Config {
   TranscodeConfig transcode;
   PackagerConfig packager;
   HlsConfig hls;
+  PlaybackConfig playback;
   LimitsConfig limits;
   std::map<std::string, Ladder> ladder;  ///< At least "default" and "source-only".
   std::map<std::string, ChannelConfig> channels;
@@ -144,6 +174,8 @@ struct Config {
   /// Who may publish, as ingest wants to know it.
   ingest::KeyOptions key_options() const;
   ingest::WebhookOptions webhook_options() const;
+  hls::DvrOptions dvr_options() const;
+  const PlaybackKeyConfig& playback_keys_of(const std::string& channel) const;
 };
 
 /// Where a configuration comes from, later ones winning: built-in defaults (`is_demo`: with

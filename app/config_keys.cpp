@@ -1,177 +1,24 @@
 #include "app/config_keys.h"
 
-#include <array>
-#include <type_traits>
+#include "app/config_rows.h"
 
 namespace millrace::app {
 namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::nanoseconds;
-
-constexpr std::string_view kLevels = "debug info warning error off";
-constexpr std::string_view kProfiles = "balanced realtime quality";
-constexpr std::string_view kHoldModes = "picture slate none";
-constexpr std::string_view kRungModes = "on-demand always off";
-constexpr std::string_view kRungCodecs = "h264 hevc av1";
-constexpr std::string_view kWhenDown = "allow-known deny";
-
-// What a row's lambdas need per member type: from a checked Value into the struct and back.
-void store(bool& member, const Value& value) {
-  member = std::get<bool>(value);
-}
-void store(std::string& member, const Value& value) {
-  member = std::get<std::string>(value);
-}
-void store(std::vector<std::string>& member, const Value& value) {
-  member = std::get<std::vector<std::string>>(value);
-}
-void store(log::Level& member, const Value& value) {
-  const auto& word = std::get<std::string>(value);
-  member = word == "debug"     ? log::Level::kDebug
-           : word == "warning" ? log::Level::kWarning
-           : word == "error"   ? log::Level::kError
-           : word == "off"     ? log::Level::kOff
-                               : log::Level::kInfo;
-}
-void store(transcode::Profile& member, const Value& value) {
-  const auto& word = std::get<std::string>(value);
-  member = word == "realtime"  ? transcode::Profile::kRealtime
-           : word == "quality" ? transcode::Profile::kQuality
-                               : transcode::Profile::kBalanced;
-}
-void store(HoldMode& member, const Value& value) {
-  const auto& word = std::get<std::string>(value);
-  member = word == "slate"  ? HoldMode::kSlate
-           : word == "none" ? HoldMode::kNone
-                            : HoldMode::kPicture;
-}
-void store(Codec& member, const Value& value) {
-  const auto& word = std::get<std::string>(value);
-  member = word == "hevc" ? Codec::kHevc : word == "av1" ? Codec::kAv1 : Codec::kH264;
-}
-void store(transcode::RungMode& member, const Value& value) {
-  const auto& word = std::get<std::string>(value);
-  member = word == "off"      ? transcode::RungMode::kOff
-           : word == "always" ? transcode::RungMode::kAlways
-                              : transcode::RungMode::kOnDemand;
-}
-void store(ingest::WhenDown& member, const Value& value) {
-  member = std::get<std::string>(value) == "deny" ? ingest::WhenDown::kDeny
-                                                  : ingest::WhenDown::kAllowKnown;
-}
-template <std::integral Number>
-void store(Number& member, const Value& value) {
-  member = static_cast<Number>(std::get<std::int64_t>(value));
-}
-template <typename Representation, typename Period>
-void store(std::chrono::duration<Representation, Period>& member, const Value& value) {
-  member = std::chrono::duration_cast<std::chrono::duration<Representation, Period>>(
-      nanoseconds(std::get<std::int64_t>(value)));
-}
-void store(double& member, const Value& value) {
-  member = static_cast<double>(std::get<std::int64_t>(value));
-}
-template <typename Member>
-void store(std::optional<Member>& member, const Value& value) {
-  store(member.emplace(), value);
-}
-
-Value load(bool member) {
-  return member;
-}
-Value load(const std::string& member) {
-  return member;
-}
-Value load(const std::vector<std::string>& member) {
-  return member;
-}
-Value load(log::Level member) {
-  switch (member) {
-    case log::Level::kDebug:
-      return std::string("debug");
-    case log::Level::kInfo:
-      return std::string("info");
-    case log::Level::kWarning:
-      return std::string("warning");
-    case log::Level::kError:
-      return std::string("error");
-    case log::Level::kOff:
-      return std::string("off");
-  }
-  return std::string();
-}
-Value load(transcode::Profile member) {
-  return std::string(member == transcode::Profile::kRealtime  ? "realtime"
-                     : member == transcode::Profile::kQuality ? "quality"
-                                                              : "balanced");
-}
-Value load(HoldMode member) {
-  return std::string(member == HoldMode::kSlate  ? "slate"
-                     : member == HoldMode::kNone ? "none"
-                                                 : "picture");
-}
-Value load(Codec member) {
-  return std::string(member == Codec::kHevc ? "hevc" : member == Codec::kAv1 ? "av1" : "h264");
-}
-Value load(transcode::RungMode member) {
-  return std::string(member == transcode::RungMode::kOff      ? "off"
-                     : member == transcode::RungMode::kAlways ? "always"
-                                                              : "on-demand");
-}
-Value load(ingest::WhenDown member) {
-  return std::string(member == ingest::WhenDown::kDeny ? "deny" : "allow-known");
-}
-template <typename Number>
-requires(std::integral<Number> && !std::same_as<Number, bool>) Value load(Number member) {
-  return static_cast<std::int64_t>(member);
-}
-template <typename Representation, typename Period>
-Value load(std::chrono::duration<Representation, Period> member) {
-  return std::int64_t{nanoseconds(member).count()};
-}
-Value load(double member) {
-  return static_cast<std::int64_t>(member);
-}
-template <typename Member>
-Value load(const std::optional<Member>& member) {
-  return member ? load(*member) : Value(std::string());
-}
+using namespace rows;
+using namespace std::chrono_literals;
 
 #define MEMBER(member)                                                 \
   [](auto& owner, const Value& value) { store(owner.member, value); }, \
       [](const auto& owner) -> Value { return load(owner.member); }
 
-constexpr ValueRule kBoolean{ValueKind::kBoolean};
-constexpr ValueRule kPath{ValueKind::kPath};
-constexpr ValueRule kSecret{ValueKind::kSecret};
-constexpr ValueRule count(std::int64_t least, std::int64_t most) {
-  return {ValueKind::kCount, {least, most}};
-}
-constexpr ValueRule bytes(std::int64_t least, std::int64_t most) {
-  return {ValueKind::kBytes, {least, most}};
-}
-constexpr ValueRule duration(nanoseconds least, nanoseconds most) {
-  return {ValueKind::kDuration, {least.count(), most.count()}};
-}
-constexpr ValueRule listeners(std::int64_t least) {
-  return {ValueKind::kListeners, {least, 16}};
-}
-constexpr ValueRule choice(std::string_view choices) {
-  return {ValueKind::kChoice, {}, choices};
-}
-
-using namespace std::chrono_literals;
-constexpr ValueRule kBitRateLimit{ValueKind::kBitRate, {0, 1'000'000'000}};
-constexpr ValueRule kSessionLimit = duration(0s, 8760h);
-constexpr std::int64_t kKiB = 1024;
-constexpr std::int64_t kMiB = 1024 * kKiB;
-constexpr std::int64_t kGiB = 1024 * kMiB;
-
 constexpr ConfigKey<Config> kConfigKeys[] = {
     {"api.listen", listeners(0), MEMBER(api.listen),
      "Where the operator finds /metrics, /healthz, /readyz and /api/v1/channels; an empty list: "
      "nowhere."},
+    {"api.token", kSecret, MEMBER(api_token),
+     "Bearer token of those who change something over the API; empty: nobody does. A secret, never "
+     "logged."},
     {"auth.key_file", kPath, MEMBER(auth.key_file),
      "File of publishing keys, a line KEY CHANNEL… each; read again when it changes, without a "
      "restart. Empty: none."},
@@ -217,6 +64,39 @@ constexpr ConfigKey<Config> kConfigKeys[] = {
      "HTTP server that is told of what happens: what is wrong with what a publisher sends, "
      "whenever "
      "that changes. Empty: nobody is told."},
+    {"hls.audio_only", kBoolean, MEMBER(hls.origin.audio_only),
+     "Whether the multivariant playlist ends with a variant of sound alone. Apple's players go on "
+     "with it where the network has no room for a picture; others leave it out, or have the sound "
+     "twice."},
+    {"hls.cache.blocking", kCacheLifetime, MEMBER(hls.origin.cache.blocking),
+     "How long caches may keep a media playlist that was asked for by its number. Without it: six "
+     "target durations."},
+    {"hls.cache.ended", kCacheLifetime, MEMBER(hls.origin.cache.ended),
+     "The same of every playlist of a show that has ended; another one may begin at the same URL. "
+     "Without it: half a target duration, at least 1 s."},
+    {"hls.cache.error", kCacheLifetime, MEMBER(hls.origin.cache.error),
+     "The same of 400 and 404. 403 and 503 are never kept."},
+    {"hls.cache.init", kCacheLifetime, MEMBER(hls.origin.cache.init),
+     "The same of an init segment. Without it: an hour, or six target durations where that is "
+     "longer."},
+    {"hls.cache.multivariant", kCacheLifetime, MEMBER(hls.origin.cache.multivariant),
+     "The same of a multivariant playlist. Without it: half a target duration, at least 1 s."},
+    {"hls.cache.part", kCacheLifetime, MEMBER(hls.origin.cache.part),
+     "The same of a part. Without it: six target durations."},
+    {"hls.cache.playlist", kCacheLifetime, MEMBER(hls.origin.cache.playlist),
+     "The same of a media playlist as it is now. Without it: half a target duration, at least 1 s; "
+     "longer is more delay for who asks so."},
+    {"hls.cache.segment", kCacheLifetime, MEMBER(hls.origin.cache.segment),
+     "The same of a segment. Without it: an hour, or six target durations where that is longer."},
+    {"hls.dvr.folder", kPath, MEMBER(hls.dvr.folder),
+     "Folder for what hls.dvr.window keeps, of this server alone; it is made where its parent is "
+     "there."},
+    {"hls.dvr.max_bytes", bytes(64 * kMiB, 1024 * 1024 * kGiB), MEMBER(hls.dvr.max_bytes),
+     "What may lie in hls.dvr.folder, all channels together; past it the channel that has most "
+     "loses its oldest quarter of a window, at most an hour."},
+    {"hls.dvr.window", duration(0s, 24h), MEMBER(hls.dvr.window),
+     "How far back a playlist with ?dvr goes, from the disk; a minute at least. As much again is "
+     "kept for those who hold such a playlist. 0s: there is none, and nothing is written."},
     {"hls.max_parked_requests", count(0, 10'000'000), MEMBER(hls.origin.max_parked_requests),
      "Requests that wait for a part or a playlist, all channels together; past it 503 at once."},
     {"hls.max_window", bytes(16 * kMiB, 1024 * kGiB), MEMBER(hls.origin.max_window_bytes),
@@ -228,18 +108,36 @@ constexpr ConfigKey<Config> kConfigKeys[] = {
     {"hls.window", duration(1s, 1h), MEMBER(hls.origin.window),
      "What a media playlist lists; at least six segments and three target durations all the same."},
     {"http.header_timeout", duration(100ms, 10min), MEMBER(http.server.header_timeout),
-     "From the first byte of a request to its end; past it the connection is closed."},
+     "From the first byte of a request to its end, from a connection's begin to the end of a PROXY "
+     "header, and from there to that of TLS; past it the connection is closed."},
     {"http.idle_timeout", duration(100ms, 1h), MEMBER(http.server.idle_timeout),
      "Between requests on a kept connection; past it the connection is closed."},
     {"http.listen", listeners(1), MEMBER(http.server.listen),
      "Where viewers, CDNs and the page are served; /healthz and /readyz too."},
+    {"http.listen_proxy", listeners(0), MEMBER(http.server.listen_proxy),
+     "The same for load balancers of http.trusted_proxies, whose connections each begin with a "
+     "header of the PROXY protocol, version 1 or 2; others are closed. See cdn.md."},
+    {"http.listen_proxy_tls", listeners(0), MEMBER(http.server.listen_proxy_tls),
+     "The same with TLS behind the header, for load balancers that pass it through; needs a "
+     "certificate (tls.certificate)."},
+    {"http.listen_tls", listeners(0), MEMBER(http.server.listen_tls),
+     "The same over TLS (HTTPS), if there is a certificate (tls.certificate); an empty list: "
+     "nowhere. The limits of http hold for all its ports together."},
     {"http.max_connections", count(1, 1'000'000), MEMBER(http.server.max_connections),
      "Open connections; past it a new one is closed at once."},
     {"http.max_connections_per_address", count(1, 1'000'000),
      MEMBER(http.server.max_connections_per_address),
-     "The same of one address: raise it behind a proxy or a CDN."},
+     "The same of one address: raise it behind a proxy or a CDN. On http.listen_proxy it is the "
+     "address that the header tells; X-Forwarded-For counts no connections."},
+    {"http.max_streams", count(1, 10'000), MEMBER(http.server.max_streams),
+     "Requests under way on one HTTP/2 connection; past it a further one is refused."},
     {"http.metrics", kBoolean, MEMBER(http.metrics),
      "Whether /metrics is served on http.listen too. `--demo` switches it on."},
+    {"http.trusted_proxies",
+     {ValueKind::kNetworks, {0, 64}},
+     MEMBER(http.server.trusted_proxies),
+     "Addresses and networks (192.0.2.0/24, 2001:db8::7) of proxies that are believed when they "
+     "say who the client is: by X-Forwarded-For, and on http.listen_proxy. See cdn.md."},
     {"http.write_timeout", duration(100ms, 10min), MEMBER(http.server.write_timeout),
      "Without any progress of an answer; past it the client is too slow and is closed."},
     {"limits.channels", count(1, 1'000'000), MEMBER(limits.channels),
@@ -274,6 +172,23 @@ constexpr ConfigKey<Config> kConfigKeys[] = {
      "third of packager.segment."},
     {"packager.segment", duration(1s, 10s), MEMBER(packager.segment),
      "Wish for the length of a segment; the source's key frames decide."},
+    {"playback.access", choice(kPlaybackAccess), MEMBER(playback.access),
+     "Who may play: everybody, or who has a signed URL; see playback.md."},
+    {"playback.audience",
+     {ValueKind::kText},
+     MEMBER(playback.audience),
+     "What a JSON Web Token has to name in its aud claim; empty: it must have none."},
+    {"playback.public_keys",
+     {ValueKind::kPaths, {0, 4}},
+     MEMBER(playback.keys.public_keys),
+     "PEM files of public keys, RSA of 2048 bits or more or EC P-256, that JSON Web Tokens of "
+     "RS256 "
+     "and ES256 are checked by. All of them are accepted."},
+    {"playback.signing_keys",
+     {ValueKind::kKeys, {0, 8}},
+     MEMBER(playback.keys.signing_keys),
+     "Secrets, never logged, that sign URLs and JSON Web Tokens of HS256, each of 16 characters or "
+     "more. All of them are accepted; `millrace sign-playback` takes the first."},
     {"pull.longest_retry", duration(100ms, 1h), MEMBER(pull.longest_retry),
      "The longest pause between two attempts at a source; at least pull.retry."},
     {"pull.retry", duration(100ms, 1min), MEMBER(pull.retry),
@@ -338,9 +253,15 @@ constexpr ConfigKey<Config> kConfigKeys[] = {
      "PEM file of the server's certificate and, behind it, those of its issuers (fullchain.pem). "
      "Loaded again when it changes. Empty: no TLS."},
     {"tls.key", kPath, MEMBER(tls.key), "PEM file of the certificate's key, without a passphrase."},
+    {"transcode.audio_codec", choice(kAudioCodecs), MEMBER(transcode.audio_codec),
+     "What sound becomes that is neither AAC nor this. Opus is passed through where this is opus; "
+     "older Safari does not play it."},
     {"transcode.crash_reports", kPath, MEMBER(transcode.crash_reports),
      "Folder for what workers were sent that crashed, for a bug report: the source's last seconds, "
      "pictures included, at most 20 files of 8 MiB. Empty: none are written."},
+    {"transcode.devices", choice(kDevicePolicies), MEMBER(transcode.devices),
+     "Where rungs are decoded, scaled and encoded: on the CPU; on a GPU where one can, else on the "
+     "CPU; on a GPU or not at all. millrace probe-hardware prints which there are."},
     {"transcode.enabled", kBoolean, MEMBER(transcode.enabled),
      "Whether encoded rungs are made; without them only the passthrough rung of a ladder is "
      "served."},
@@ -365,10 +286,26 @@ constexpr ConfigKey<Config> kConfigKeys[] = {
      "pictures per bit (quality). One that would hold back a packager.part or more is not used; "
      "the "
      "next one down is."},
+    {"transcode.remote",
+     {ValueKind::kHosts, {0, 64}},
+     MEMBER(transcode.remote),
+     "Other machines that encode ladders: where millrace-transcoder --listen waits there. They are "
+     "preferred to this machine, which takes over where none of them can be had. An empty list: "
+     "ladders are encoded here."},
+    {"transcode.remote_ca", kPath, MEMBER(transcode.remote_ca),
+     "PEM file of the authority that the certificates of transcode.remote are from."},
+    {"transcode.remote_certificate", kPath, MEMBER(transcode.remote_certificate),
+     "PEM file of the certificate by which the machines of transcode.remote know this server. "
+     "Loaded again when it changes, with its key and remote_ca."},
+    {"transcode.remote_key", kPath, MEMBER(transcode.remote_key),
+     "PEM file of that certificate's key, without a passphrase."},
     {"transcode.slate", kPath, MEMBER(transcode.slate),
      "PNG or JPEG file for transcode.hold: slate, fitted into the picture with black around it."},
     {"transcode.worker", kPath, MEMBER(transcode.worker),
      "The millrace-transcoder binary; empty: the one beside the millrace executable."},
+    {"transcode.worker_cores", count(0, 1024), MEMBER(transcode.worker_cores),
+     "On how many cores a channel's worker may run, of those that the server may use; workers take "
+     "them in turn. 0: any."},
     {"transcode.worker_memory", bytes(0, 1024 * kGiB), MEMBER(transcode.worker_memory),
      "Memory that a channel's worker may have; one that needs more ends, and another takes over. "
      "0: "
@@ -376,6 +313,9 @@ constexpr ConfigKey<Config> kConfigKeys[] = {
 };
 
 constexpr ConfigKey<ChannelConfig> kChannelKeys[] = {
+    {"dvr", duration(0s, 24h), MEMBER(dvr),
+     "As hls.dvr.window, which is the default. 0s: what the disk has of the channel is removed at "
+     "the next start."},
     {"encode", choice(kRungModes), MEMBER(encode), "As transcode.encode, which is the default."},
     {"end_on_unpublish", kBoolean, MEMBER(end_on_unpublish),
      "As limits.end_on_unpublish, which is the default."},
@@ -398,6 +338,16 @@ constexpr ConfigKey<ChannelConfig> kChannelKeys[] = {
      "As limits.publish.session, which holds where this is 0."},
     {"limits.width", count(0, 65'536), MEMBER(limits.width),
      "As limits.publish.width, which holds where this is 0."},
+    {"playback.access", choice(kPlaybackAccess), MEMBER(playback.access),
+     "As playback.access, which is the default."},
+    {"playback.public_keys",
+     {ValueKind::kPaths, {0, 4}},
+     MEMBER(playback.keys.public_keys),
+     "As playback.public_keys; where a channel has keys of either kind, only those are accepted."},
+    {"playback.signing_keys",
+     {ValueKind::kKeys, {0, 8}},
+     MEMBER(playback.keys.signing_keys),
+     "As playback.signing_keys, in the same way. Secrets, never logged."},
     {"priority", count(-1000, 1000), MEMBER(priority),
      "Where the machine is full, rungs of channels with lower figures go first, and are shed for "
      "those of higher ones."},
@@ -415,29 +365,54 @@ constexpr ConfigKey<ChannelConfig> kChannelKeys[] = {
 };
 
 constexpr ConfigKey<transcode::RungTemplate> kRungKeys[] = {
+    {"b_frames", kBoolean, MEMBER(limits.may_have_b_frames),
+     "Of a passthrough rung: whether a source with B-frames qualifies, which add delay. Noticed "
+     "while it runs."},
     {"bitrate",
      {ValueKind::kBitRate, {50'000, 100'000'000}},
      MEMBER(bits_per_second),
-     "Of an encoded rung: needed."},
+     "Of an encoded rung: needed; of a passthrough rung with otherwise: encode as well."},
     {"codec", choice(kRungCodecs), MEMBER(codec),
      "What the rung is encoded to. hevc and av1 cost several times as much; players that cannot "
      "decode them need other rungs beside."},
+    {"codecs",
+     {ValueKind::kChoices, {0, 3}, kRungCodecs},
+     MEMBER(limits.codecs),
+     "Of a passthrough rung: what a source may be coded in to qualify; an empty list: any."},
     {"encode", choice(kRungModes), MEMBER(mode),
      "When the rung is encoded: while somebody asks for it, always, or never. The channel's encode "
      "where it says nothing."},
+    {"hdr", choice(kHdrModes), MEMBER(hdr),
+     "What becomes of a source of high dynamic range, PQ or HLG: it is mapped to BT.709 with 8 "
+     "bits, or stays what it is with 10 bits, for which codec has to be hevc or av1."},
     {"height", count(64, 4320), MEMBER(height),
      "Of an encoded rung: needed, even. The landscape picture's height, the shorter side of a "
      "portrait one; a rung that would be upscaled is left out, and one of more than nine tenths of "
      "a source that is passed through."},
+    {"max_bitrate", kBitRateLimit, MEMBER(limits.bits_per_second),
+     "Of a passthrough rung: what the source's picture may have to qualify, over some seconds and "
+     "with a quarter of tolerance. Noticed while it runs. 0k: anything."},
     {"max_frame_rate", count(0, 240), MEMBER(max_frame_rate),
      "Of an encoded rung, in pictures per second: of a faster source with a constant rate it has "
-     "every second picture, or every third, and so on up to every eighth. 0: all of them."},
+     "every second picture, or every third, and so on up to every eighth. Of a passthrough rung: a "
+     "source of more does not qualify, with a tenth of tolerance. 0: all of them."},
+    {"max_gop", duration(0s, 1min), MEMBER(limits.key_frame_interval),
+     "Of a passthrough rung: the longest time between two key frames of a source that qualifies, "
+     "with a tenth of tolerance. Noticed while it runs. 0s: any."},
+    {"max_height", count(0, 4320), MEMBER(limits.height),
+     "Of a passthrough rung: the most on the shorter side of a source that qualifies, and of what "
+     "is encoded in its place. 0: any."},
     {"name",
      {ValueKind::kName},
      MEMBER(name),
      "Needed; unique in its template; stands in the URL. `audio` is taken."},
+    {"otherwise", choice(kOtherwise), MEMBER(otherwise),
+     "Of a passthrough rung, what becomes of a source that does not qualify: it is passed through "
+     "and told (pass), a rung of its size is encoded in its place (encode), or its publisher is "
+     "refused (refuse). With encode interlaced sources do not qualify, with encode and refuse "
+     "those whose profile no browser plays. See publishing.md."},
     {"passthrough", kBoolean, MEMBER(passthrough),
-     "The source as it came, not encoded; at most one in a template, without height and bitrate."},
+     "The source as it came, not encoded; at most one in a template, without height."},
 };
 
 #undef MEMBER

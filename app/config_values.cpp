@@ -11,6 +11,8 @@
 
 #include "app/config.h"
 #include "net/http_client.h"
+#include "net/ip_network.h"
+#include "net/tcp_options.h"
 
 namespace millrace::app {
 namespace {
@@ -29,6 +31,7 @@ constexpr std::array kNoUnits{Unit{"", 1}};
 
 /// Longer than any key that an encoder's form takes, short enough to hash without thinking.
 constexpr std::size_t kMaxKeyBytes = 256;
+constexpr std::size_t kMaxLineBytes = 256;
 constexpr std::size_t kMaxQuotedBytes = 60;
 /// What libsrt takes.
 constexpr Bounds kSecretBytes{10, 79};
@@ -102,6 +105,12 @@ bool is_key(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
 }
 
+bool is_line(std::string_view text) {
+  return text.size() <= kMaxLineBytes && std::none_of(text.begin(), text.end(), [](char c) {
+           return (c >= 0 && c < ' ') || c == 0x7f;
+         });
+}
+
 std::vector<std::string_view> words(std::string_view choices) {
   std::vector<std::string_view> result;
   while (!choices.empty()) {
@@ -132,6 +141,7 @@ Result<Value> parse_value(const ValueRule& rule, std::string_view text) {
       if (text.empty()) return not_a(rule.kind, text);
       return parse_number(rule, text);
     case ValueKind::kChoice:
+    case ValueKind::kChoices:
       return parse_choice(rule, text);
     case ValueKind::kName:
       if (!is_channel_name(text)) return not_a(rule.kind, text);
@@ -139,12 +149,29 @@ Result<Value> parse_value(const ValueRule& rule, std::string_view text) {
     case ValueKind::kPath:
       if (text.find('\0') != std::string_view::npos) return not_a(rule.kind, text);
       return std::string(text);
+    case ValueKind::kPaths:
+      if (text.empty() || text.find('\0') != std::string_view::npos) return not_a(rule.kind, text);
+      return std::string(text);
+    case ValueKind::kText:
+      if (!is_line(text)) return not_a(rule.kind, text);
+      return std::string(text);
     case ValueKind::kListeners:
       if (!is_listener(text))
         return wrong(
             fmt::format("{} is not ADDRESS:PORT: write an IPv4 address or an IPv6 one in "
                         "brackets, quoted, such as \"0.0.0.0:8080\" or \"[::]:8080\"",
                         quote(text)));
+      return std::string(text);
+    case ValueKind::kHosts:
+      if (!net::parse_host_and_port(text).has_value())
+        return wrong(fmt::format(
+            "{} is not HOST:PORT: write a name or an address, an IPv6 one in brackets, quoted, "
+            "such as \"encoder1:7400\" or \"[2001:db8::7]:7400\"",
+            quote(text)));
+      return std::string(text);
+    case ValueKind::kNetworks:
+      if (const auto network = net::IpNetwork::parse(text); !network.has_value())
+        return wrong(fmt::format("{} {}", quote(text), network.error().message));
       return std::string(text);
     case ValueKind::kSrtListeners:
       if (!is_listener(text.substr(0, text.find('?'))))
@@ -190,7 +217,7 @@ std::string print_value(ValueKind kind, const Value& value) {
 }
 
 std::string print_bounds(const ValueRule& rule) {
-  if (rule.kind == ValueKind::kChoice)
+  if (rule.kind == ValueKind::kChoice || rule.kind == ValueKind::kChoices)
     return fmt::format("{}", fmt::join(words(rule.choices), ", "));
   if (is_list(rule.kind))
     return fmt::format("{} to {} entries", rule.bounds.least, rule.bounds.most);
@@ -213,12 +240,22 @@ std::string_view name_of(ValueKind kind) {
       return "duration";
     case ValueKind::kChoice:
       return "word";
+    case ValueKind::kChoices:
+      return "list of words";
     case ValueKind::kName:
       return "name";
     case ValueKind::kPath:
       return "path";
+    case ValueKind::kPaths:
+      return "list of paths";
+    case ValueKind::kText:
+      return "text";
     case ValueKind::kListeners:
       return "list of ADDRESS:PORT";
+    case ValueKind::kHosts:
+      return "list of HOST:PORT";
+    case ValueKind::kNetworks:
+      return "list of networks";
     case ValueKind::kSrtListeners:
       return "list of ADDRESS:PORT[?passphrase=…]";
     case ValueKind::kKeys:
@@ -247,12 +284,22 @@ std::string_view remedy_for(ValueKind kind) {
       return "a whole number with ms, s, m or h, such as 200ms";
     case ValueKind::kChoice:
       return "one of the words";
+    case ValueKind::kChoices:
+      return "a list of the words";
     case ValueKind::kName:
       return "a-z, 0-9, _ and -, beginning with a letter or digit, at most 64 characters";
     case ValueKind::kPath:
       return "a file's path";
+    case ValueKind::kPaths:
+      return "a list such as [\"/etc/millrace/key.pem\"]";
+    case ValueKind::kText:
+      return "one line of at most 256 bytes";
     case ValueKind::kListeners:
       return "a list such as [\"0.0.0.0:8080\"]";
+    case ValueKind::kHosts:
+      return "a list such as [\"encoder1:7400\"]";
+    case ValueKind::kNetworks:
+      return "a list such as [\"192.0.2.0/24\", \"2001:db8::7\"]";
     case ValueKind::kSrtListeners:
       return "a list such as [\"0.0.0.0:9000\"]";
     case ValueKind::kKeys:

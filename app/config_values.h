@@ -19,10 +19,15 @@ enum class ValueKind {
   kBitRate,   ///< Bits per second.
   kDuration,  ///< Nanoseconds.
   kChoice,    ///< One of a few words.
+  kChoices,   ///< A list of such.
   kName,      ///< As is_channel_name(): a name that stands in URLs.
   kPath,
+  kPaths,         ///< A list of such.
+  kText,          ///< One line, or empty.
   kListeners,     ///< A list of ADDRESS:PORT.
-  kSrtListeners,  ///< The same, each with a passphrase where there is one.
+  kHosts,         ///< A list of HOST:PORT, where others listen.
+  kNetworks,      ///< A list of addresses and networks.
+  kSrtListeners,  ///< ADDRESS:PORT, each with a passphrase where there is one.
   kKeys,          ///< A list of publishing keys: secrets.
   kSecret,        ///< A passphrase of SRT, or empty.
   kUrl,           ///< Of HTTP; empty: none.
@@ -41,12 +46,14 @@ struct Bounds {
 struct ValueRule {
   ValueKind kind = ValueKind::kCount;
   Bounds bounds{};
-  std::string_view choices{};  ///< Of a kChoice: "balanced realtime".
+  std::string_view choices{};  ///< Of a kChoice, kChoices: "balanced realtime".
 };
 
 constexpr bool is_list(ValueKind kind) {
-  return kind == ValueKind::kListeners || kind == ValueKind::kSrtListeners ||
-         kind == ValueKind::kKeys || kind == ValueKind::kSources;
+  return kind == ValueKind::kListeners || kind == ValueKind::kHosts ||
+         kind == ValueKind::kNetworks || kind == ValueKind::kSrtListeners ||
+         kind == ValueKind::kKeys || kind == ValueKind::kSources || kind == ValueKind::kChoices ||
+         kind == ValueKind::kPaths;
 }
 
 /// A scalar, or one entry of a list. The error says what is wrong and the remedy; it quotes the

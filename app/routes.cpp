@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/console/console_assets.h"
+#include "app/rung_control.h"
 #include "app/version.h"
 
 namespace millrace::app {
@@ -127,14 +128,36 @@ std::string describe_channels(const RouteContext& context, Audience audience) {
       .dump();
 }
 
-std::string describe(const transcode::CapacityStatus& capacity) {
+nlohmann::json describe(const transcode::DeviceStatus& device) {
+  const auto names = [](const std::vector<Codec>& codecs) {
+    auto list = nlohmann::json::array();
+    for (const Codec codec : codecs) list.push_back(to_string(codec));
+    return list;
+  };
+  nlohmann::json json{{"name", device.found.name},
+                      {"decodes", names(device.found.decodes)},
+                      {"encodes", names(device.found.encodes)},
+                      {"ladders", device.ladders},
+                      {"encoders", device.encoders},
+                      {"left_out", device.is_left_out}};
+  if (device.found.sessions > 0) json["encoders_at_once"] = device.found.sessions;
+  if (!device.found.problem.empty()) json["problem"] = device.found.problem;
+  if (!device.last_failure.empty()) json["last_failure"] = device.last_failure;
+  return json;
+}
+
+std::string describe(const transcode::CapacityStatus& capacity,
+                     const std::vector<transcode::DeviceStatus>& devices) {
+  auto described = nlohmann::json::array();
+  for (const auto& device : devices) described.push_back(describe(device));
   auto rungs = nlohmann::json::array();
   for (const auto& share : capacity.rungs)
     rungs.push_back({{"channel", share.channel}, {"rung", share.rung}, {"cores", share.cores}});
   return nlohmann::json{
       {"cores", capacity.cores},         {"limit_cores", capacity.limit},
       {"others_cores", capacity.others}, {"charged_cores", capacity.charged},
-      {"rungs", std::move(rungs)},       {"seconds_per_picture", capacity.seconds_per_picture}}
+      {"rungs", std::move(rungs)},       {"seconds_per_picture", capacity.seconds_per_picture},
+      {"devices", std::move(described)}}
       .dump();
 }
 
@@ -176,7 +199,8 @@ HttpResponse answer(const RouteContext& context, Audience audience,
   if (request.path == "/api/v1/channels")
     return text_response(200, "api", "application/json", describe_channels(context, audience));
   if (request.path == "/api/v1/transcode" && audience == Audience::kOperator)
-    return text_response(200, "api", "application/json", describe(context.capacity.status()));
+    return text_response(200, "api", "application/json",
+                         describe(context.capacity.status(), context.devices.status()));
   if (audience == Audience::kViewers)
     if (const console::Asset* const asset = console::find_asset(request.path))
       return serve_asset(*asset, request);
@@ -187,7 +211,7 @@ HttpResponse answer(const RouteContext& context, Audience audience,
 
 net::HttpHandler public_routes(const RouteContext& context) {
   return [&context](std::shared_ptr<HttpExchange> exchange) {
-    if (exchange->request().path.starts_with("/live/"))
+    if (hls::is_origin_path(exchange->request().path))
       context.origin.handle(std::move(exchange));
     else
       exchange->respond(answer(context, Audience::kViewers, exchange->request()));
@@ -196,7 +220,8 @@ net::HttpHandler public_routes(const RouteContext& context) {
 
 net::HttpHandler operator_routes(const RouteContext& context) {
   return [&context](const std::shared_ptr<HttpExchange>& exchange) {
-    exchange->respond(answer(context, Audience::kOperator, exchange->request()));
+    if (!control_rung(context, exchange))
+      exchange->respond(answer(context, Audience::kOperator, exchange->request()));
   };
 }
 

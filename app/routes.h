@@ -21,16 +21,17 @@ struct RouteContext {
   Metrics& metrics;
   hls::Origin& origin;
   const transcode::Capacity& capacity;
+  const transcode::Devices& devices;
   const Channels& channels;
   const std::atomic<bool>& is_ready;
 };
 
-/// Viewers' port: /, /live/…, /api/v1/channels (what the page shows), /healthz, /readyz and, with
-/// http.metrics, /metrics.
+/// Viewers' port: /, /live/…, /s/TOKEN/live/…, /api/v1/channels (what the page shows), /healthz,
+/// /readyz and, with http.metrics, /metrics.
 net::HttpHandler public_routes(const RouteContext& context);
 
 /// The operator's port: /metrics, /api/v1/channels with the publishers' addresses,
-/// /api/v1/transcode, /healthz, /readyz.
+/// /api/v1/transcode, /healthz, /readyz, and what rung_control.h has.
 net::HttpHandler operator_routes(const RouteContext& context);
 
 }  // namespace millrace::app

@@ -14,14 +14,17 @@ constexpr std::chrono::seconds kRetryAfter(5);
 }  // namespace
 
 RungAdmission::RungAdmission(std::string channel, int priority, transcode::Profile profile,
-                             MediaTime part_target, transcode::Capacity& capacity, Metrics& metrics)
+                             MediaTime part_target, transcode::Capacity& capacity,
+                             const transcode::Devices& devices, Metrics& metrics)
     : like_{.channel = std::move(channel),
             .priority = priority,
             .rung = {},
             .source = nullptr,
             .profile = profile,
-            .part_target = part_target},
+            .part_target = part_target,
+            .help = {}},
       capacity_(capacity),
+      devices_(devices),
       refused_(metrics.gauge("millrace_transcode_rungs_refused",
                              "Rungs whose playlists have gaps since they do not fit on the "
                              "machine.")) {}
@@ -52,6 +55,15 @@ std::vector<bool> RungAdmission::admit(const std::vector<bool>& wanted, TimePoin
   return admitted;
 }
 
+std::vector<bool> RungAdmission::admit_elsewhere(std::vector<bool> wanted) {
+  for (State& state : rungs_) {
+    state.place.reset();
+    state.is_refused = false;
+  }
+  show();
+  return wanted;
+}
+
 bool RungAdmission::admit(State& state, bool is_wanted, TimePoint now) {
   if (state.place && !state.place->is_shed()) return true;
   if (std::exchange(state.place, nullptr)) {
@@ -59,8 +71,9 @@ bool RungAdmission::admit(State& state, bool is_wanted, TimePoint now) {
     return false;
   }
   if (state.is_refused && now < state.retry_at) return false;
+  if (!is_wanted && !state.is_refused) return false;
+  state.request.help = devices_.help(state.request.rung, *state.request.source);
   if (!is_wanted) {
-    if (!state.is_refused) return false;
     state.is_refused = !capacity_.would_fit(state.request);
     state.retry_at = now + kRetryAfter;
     return false;

@@ -21,7 +21,8 @@ class RungAdmission {
 
   /// References outlive it.
   RungAdmission(std::string channel, int priority, transcode::Profile profile,
-                MediaTime part_target, transcode::Capacity& capacity, Metrics& metrics);
+                MediaTime part_target, transcode::Capacity& capacity,
+                const transcode::Devices& devices, Metrics& metrics);
   ~RungAdmission();
 
   /// Other rungs, or another source: all places are given back, and nothing is refused.
@@ -29,6 +30,9 @@ class RungAdmission {
                  const std::shared_ptr<const TrackInfo>& source);
   /// Those of `wanted` that may be encoded. Places of the others are given back.
   std::vector<bool> admit(const std::vector<bool>& wanted, TimePoint now);
+  /// Where other machines encode them: all of `wanted`. All places are given back, and nothing is
+  /// refused.
+  std::vector<bool> admit_elsewhere(std::vector<bool> wanted);
   bool is_refused(std::size_t rung) const { return rungs_[rung].is_refused; }
 
  private:
@@ -45,6 +49,7 @@ class RungAdmission {
 
   const transcode::RungRequest like_;
   transcode::Capacity& capacity_;
+  const transcode::Devices& devices_;
   Gauge refused_;
   std::vector<State> rungs_;
   std::size_t shown_ = 0;  ///< Of what `refused_` has.

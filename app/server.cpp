@@ -14,8 +14,10 @@
 
 #include "app/channels.h"
 #include "app/crash_reports.h"
+#include "app/hardware.h"
 #include "app/options.h"
 #include "app/periodic_thread.h"
+#include "app/playback_options.h"
 #include "app/pull_sources.h"
 #include "app/routes.h"
 #include "app/state_store.h"
@@ -66,6 +68,17 @@ Result<std::unique_ptr<net::TlsContext>> load_certificate(const TlsConfig& tls, 
                                  metrics);
 }
 
+/// Null where none are configured.
+Result<std::shared_ptr<transcode::RemoteHosts>> create_remote_hosts(
+    const TranscodeConfig& transcode, Metrics& metrics, const Clock& clock) {
+  if (transcode.remote.empty()) return std::shared_ptr<transcode::RemoteHosts>();
+  return transcode::create_remote_hosts({.hosts = transcode.remote,
+                                         .certificate_file = transcode.remote_certificate,
+                                         .key_file = transcode.remote_key,
+                                         .ca_file = transcode.remote_ca},
+                                        metrics, clock);
+}
+
 /// What asks and tells the operator's HTTP servers; null where none is configured.
 struct Webhooks {
   std::unique_ptr<ingest::Authority> authority;
@@ -92,7 +105,9 @@ Result<Listeners> listen(const Config& config, net::TlsContext* tls, const Route
                          net::EventLoopGroup& loops, Channels& channels, Metrics& metrics,
                          const Clock& clock) {
   Listeners listeners;
-  ASSIGN_OR_RETURN(listeners.viewers, net::create_http_server(config.http.server, loops, metrics,
+  net::HttpServerOptions viewers = config.http.server;
+  viewers.tls = tls;
+  ASSIGN_OR_RETURN(listeners.viewers, net::create_http_server(std::move(viewers), loops, metrics,
                                                               public_routes(routes)));
   if (!config.api.listen.empty()) {
     ASSIGN_OR_RETURN(listeners.operators,
@@ -118,6 +133,9 @@ Result<Listeners> listen(const Config& config, net::TlsContext* tls, const Route
 void print_addresses(const Config& config, const Listeners& listeners) {
   const std::string page = "http://" + reachable(listeners.viewers->addresses().front());
   fmt::print("Watch:    {}/\n", page);
+  if (const auto secure = listeners.viewers->tls_addresses(); !secure.empty())
+    fmt::print("          or https://HOST{}/, HOST as the certificate has it\n",
+               secure.front().substr(secure.front().rfind(':')));
   if (listeners.rtmp)
     fmt::print(
         "OBS:      server rtmp://{}/live   stream key: a name of your choice, e.g. mychannel\n",
@@ -132,6 +150,20 @@ void print_addresses(const Config& config, const Listeners& listeners) {
     fmt::print("Metrics:  http://{}/metrics\n",
                reachable(listeners.operators->addresses().front()));
   std::fflush(stdout);
+}
+
+/// Until it is over rungs are made on the CPU, or not at all.
+std::unique_ptr<transcode::DeviceProbe> start_probe(const std::string& worker_path,
+                                                    net::EventLoop& loop,
+                                                    transcode::Devices& devices) {
+  auto probe = transcode::probe_devices(worker_path, loop, [&devices](auto found) {
+    if (!found.has_value()) return log::error("app", "{}", found.error().message);
+    log::info("app", "devices: {}", describe(found.value()));
+    devices.set_found(std::move(found).value());
+  });
+  if (probe.has_value()) return std::move(probe).value();
+  log::error("app", "{}", probe.error().message);
+  return nullptr;
 }
 
 /// Viewers get the answers that are on their way: the last playlists, with their end.
@@ -190,17 +222,39 @@ int run_server(const Config& config, const ServerOptions& options) {
     log::error("app", "{}", tls.error().message);
     return kExitFailure;
   }
+  const auto remote_hosts = create_remote_hosts(config.transcode, metrics, clock);
+  if (!remote_hosts.has_value()) {
+    log::error("app", "{}", remote_hosts.error().message);
+    return kExitFailure;
+  }
   const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
   net::EventLoopGroup loops(config.limits.event_loops > 0 ? config.limits.event_loops : cores);
   hls::Options origin_options = config.hls.origin;
   // Unique for each start: milliseconds since the epoch, in base 16.
   origin_options.start_id = fmt::format("{:x}", clock.wall_now() / 1ms);
-  const auto origin = hls::create_origin(origin_options, loops, metrics, clock);
+  auto playback = load_playback_options(config);
+  if (!playback.has_value()) {
+    log::error("app", "playback: {}", playback.error().message);
+    return kExitFailure;
+  }
+  origin_options.playback = std::move(playback).value();
+  if (const auto dvr_options = config.dvr_options(); dvr_options.is_on()) {
+    auto dvr = hls::open_dvr(dvr_options, metrics, clock);
+    if (!dvr.has_value()) {
+      log::error("app", "{}", dvr.error().message);
+      return kExitFailure;
+    }
+    origin_options.dvr = std::move(dvr).value();
+  }
+  const auto origin = hls::create_origin(std::move(origin_options), loops, metrics, clock);
   const auto capacity =
       transcode::create_capacity({.limit = config.transcode.max_load / 100.0}, metrics);
+  const auto devices = transcode::create_devices(config.transcode.devices, metrics, clock);
+  const WorkerPaths workers = worker_paths(config.transcode, options.executable_folder);
   std::optional<CrashReports> crash_reports;
   if (!config.transcode.crash_reports.empty())
     crash_reports.emplace(config.transcode.crash_reports, metrics, clock);
+  std::atomic<std::size_t> worker_turn = 0;
   const ChannelContext context{
       .config = config,
       .clock = clock,
@@ -208,22 +262,28 @@ int run_server(const Config& config, const ServerOptions& options) {
       .state = *state.value(),
       .origin = *origin,
       .capacity = *capacity,
+      .devices = *devices,
       .on_worker_crash =
           crash_reports ? [&reports = *crash_reports](auto crash) { reports.add(std::move(crash)); }
                         : std::function<void(transcode::WorkerCrash)>(),
-      .worker_path = config.transcode.worker.empty()
-                         ? options.executable_folder + "/millrace-transcoder"
-                         : config.transcode.worker,
-      .events_client = config.events.url.empty() ? nullptr : webhooks.value().client.get()};
+      .worker_path = workers.cpu,
+      .device_worker_path = workers.device,
+      .remote_hosts = remote_hosts.value().get(),
+      .events_client = config.events.url.empty() ? nullptr : webhooks.value().client.get(),
+      .worker_turn = &worker_turn};
   Channels channels(context, loops, *keys.value());
   std::atomic<bool> is_ready = false;
-  const RouteContext routes{config, clock, metrics, *origin, *capacity, channels, is_ready};
+  const RouteContext routes{config,    clock,    metrics,  *origin,
+                            *capacity, *devices, channels, is_ready};
   auto listeners = listen(config, tls.value().get(), routes, loops, channels, metrics, clock);
   if (!listeners.has_value()) {
     webhooks.value().stop();
     log::error("app", "{}", listeners.error().message);
     return kExitFailure;
   }
+  std::unique_ptr<transcode::DeviceProbe> probe;  // Of the first loop.
+  if (config.transcode.devices != transcode::DevicePolicy::kCpu)
+    loops.loop(0).post([&] { probe = start_probe(workers.device, loops.loop(0), *devices); });
   loops.start();
   channels.start();
   // An answer's delay is as exact as this, and so is a changed key file's.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "media/opus.h"
 
 namespace millrace::app {
 
@@ -40,20 +41,24 @@ class SoundIntake::Converter final : private Sink<EncodedPacket> {
   std::unique_ptr<Sink<EncodedPacket>> worker_;
 };
 
-SoundIntake::SoundIntake(std::string channel, std::string worker_path, net::EventLoop& loop,
-                         Metrics& metrics, Output output)
-    : channel_(std::move(channel)),
-      worker_path_(std::move(worker_path)),
-      loop_(loop),
-      metrics_(metrics),
-      output_(std::move(output)) {}
+SoundIntake::SoundIntake(transcode::AudioOptions options, net::EventLoop& loop, Metrics& metrics,
+                         Output output)
+    : options_(std::move(options)), loop_(loop), metrics_(metrics), output_(std::move(output)) {}
 
 SoundIntake::~SoundIntake() = default;
 
 Status SoundIntake::push(ingest::SourcePacket packet) {
-  if (packet.track->codec == Codec::kAac) return output_(std::move(packet));
+  if (is_passed(packet)) return output_(std::move(packet));
   Converter* const converter = find_or_create(*packet.track);
   return converter ? converter->convert(std::move(packet)) : ok();
+}
+
+/// On the timeline all of a track's frames have one length: Opus in others is made anew.
+bool SoundIntake::is_passed(const ingest::SourcePacket& packet) const {
+  const TrackInfo& track = *packet.track;
+  if (track.codec != Codec::kOpus) return track.codec == Codec::kAac;
+  return options_.codec == Codec::kOpus && !converters_.contains(track.index) &&
+         opus_samples(packet.payload.span()) == track.audio.samples_per_frame;
 }
 
 void SoundIntake::reset() {
@@ -67,17 +72,16 @@ SoundIntake::Converter* SoundIntake::find_or_create(const TrackInfo& track) {
   if (has_told_) return nullptr;
   Status status = Error{ErrorCode::kUnsupported, "transcode.enabled is false"};
   auto converter = std::make_unique<Converter>(output_);
-  if (!worker_path_.empty())
-    status = converter->start({.channel = channel_, .worker_path = worker_path_}, loop_, metrics_);
+  if (!options_.worker_path.empty()) status = converter->start(options_, loop_, metrics_);
   if (!status.has_value()) {
     has_told_ = true;
     metrics_.count_error("transcode", status.error().code);
-    log::error("app", "sound is left out channel={} codec={} error={}", channel_,
+    log::error("app", "sound is left out channel={} codec={} error={}", options_.channel,
                to_string(track.codec), status.error().message);
     return nullptr;
   }
-  log::info("app", "sound becomes AAC channel={} codec={} track={}", channel_,
-            to_string(track.codec), track.index);
+  log::info("app", "sound becomes {} channel={} codec={} track={}", to_string(options_.codec),
+            options_.channel, to_string(track.codec), track.index);
   return converters_.emplace(track.index, std::move(converter)).first->second.get();
 }
 

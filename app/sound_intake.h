@@ -1,6 +1,6 @@
 #pragma once
-// A source's sound on its way to the timeline: AAC as it is, other codecs by a worker that makes
-// AAC of them, one for each track.
+// A source's sound on its way to the timeline: AAC, and what the options would make, as it is,
+// other codecs by a worker that converts them, one for each track.
 //
 // Thread: the channel's loop.
 #include <functional>
@@ -20,8 +20,8 @@ class SoundIntake {
  public:
   using Output = std::function<Status(ingest::SourcePacket)>;
 
-  /// An empty `worker_path`: only AAC is taken. References outlive it.
-  SoundIntake(std::string channel, std::string worker_path, net::EventLoop& loop, Metrics& metrics,
+  /// Without a worker's path nothing is converted. References outlive it.
+  SoundIntake(transcode::AudioOptions options, net::EventLoop& loop, Metrics& metrics,
               Output output);
   ~SoundIntake();
 
@@ -33,10 +33,10 @@ class SoundIntake {
  private:
   class Converter;
 
+  bool is_passed(const ingest::SourcePacket& packet) const;
   Converter* find_or_create(const TrackInfo& track);
 
-  const std::string channel_;
-  const std::string worker_path_;
+  const transcode::AudioOptions options_;
   net::EventLoop& loop_;
   Metrics& metrics_;
   const Output output_;

@@ -8,6 +8,8 @@ const $ = (id) => document.getElementById(id);
 const player = new Player($("video"));
 let channels = [];
 let wanted = new URLSearchParams(location.search).get("channel");
+// Of a channel that plays with a signed URL only: /?channel=NAME&token=TOKEN.
+const token = new URLSearchParams(location.search).get("token");
 let chosenByViewer = wanted !== null;
 
 /** Makes an element; text is always text, never markup. */
@@ -72,7 +74,7 @@ function follow() {
   const idle = player.channel !== wanted || state === "ended";
   if (!idle) return;
   if (channel?.playable && channel.state !== "ended") {
-    player.play(wanted);
+    player.play(wanted, token);
   } else if (player.channel !== wanted) {
     player.stop(`“${wanted}” is not live. It starts here as soon as it is.`);
   }
@@ -81,7 +83,8 @@ function follow() {
 function select(name, byViewer = true) {
   chosenByViewer ||= byViewer;
   wanted = name;
-  if (byViewer) history.replaceState(null, "", `/?channel=${encodeURIComponent(name)}`);
+  const query = new URLSearchParams(token ? { channel: name, token } : { channel: name });
+  if (byViewer) history.replaceState(null, "", `/?${query}`);
   $("title").textContent = name;
   document.title = `${name} · millrace`;
   if (player.channel !== null) player.stop("");

@@ -133,11 +133,15 @@ export class Player extends EventTarget {
     return (this.#hls?.audioTracks ?? []).map(({ name, lang }, index) => ({ index, name, lang }));
   }
 
-  /** Plays a channel from its live edge; the same one again starts over. */
-  play(channel) {
+  /**
+   * Plays a channel from its live edge; the same one again starts over. `token`: of a signed URL,
+   * where the channel wants one.
+   */
+  play(channel, token = null) {
     this.#teardown();
     this.#channel = channel;
-    this.#url = `/live/${encodeURIComponent(channel)}/index.m3u8`;
+    const prefix = token ? `/s/${encodeURIComponent(token)}` : "";
+    this.#url = `${prefix}/live/${encodeURIComponent(channel)}/index.m3u8`;
     this.#attempts = 0;
     this.#choice = -1;
     this.#language = null;
@@ -412,6 +416,7 @@ function codecProblem(details, codecs) {
 }
 
 function inWords(data, status) {
+  if (status === 403) return "This needs a signed link, or the link's time is over.";
   if (status === 404) return "The channel is not live.";
   if (status === 503) return "The channel has paused.";
   if (status >= 400) return `The server answered ${status}.`;

@@ -107,7 +107,9 @@ struct Fixture {
   std::unique_ptr<StateStore> state = std::move(StateStore::open("", metrics)).value();
   net::EventLoopGroup loops{1};
   std::unique_ptr<transcode::Capacity> capacity = transcode::create_capacity({}, metrics);
-  ChannelContext context{config, clock, metrics, *state, origin, *capacity, {}, ""};
+  std::unique_ptr<transcode::Devices> devices =
+      transcode::create_devices(transcode::DevicePolicy::kCpu, metrics, clock);
+  ChannelContext context{config, clock, metrics, *state, origin, *capacity, *devices, {}, "", ""};
   test::ClosedAuthority authority;
   Channels channels{context, loops, authority};
   std::shared_ptr<const TrackInfo> video;
@@ -318,6 +320,99 @@ TEST_CASE("further tracks of a source are renditions of their own", "[channel]")
   }
   // No rung is encoded beside the ready-made ones.
   CHECK(names == std::vector<std::string>{"180p", "180p-3", "audio", "audio-2", "source"});
+}
+
+TEST_CASE("a publisher whose source does not qualify is stopped before anything of it is on air",
+          "[channel]") {
+  Fixture f;
+  transcode::RungTemplate source{.name = "source", .passthrough = true};
+  source.limits.height = 90;
+  source.otherwise = transcode::Otherwise::kRefuse;
+  f.config.ladder["default"] = {source};
+  auto feed = f.attach(f.publisher);
+  f.publish(*feed, 3);
+  CHECK(f.publisher.stopped.starts_with("The picture of 320x180 is too large"));
+  CHECK(f.output().segments.empty());
+  CHECK(f.output().windows.empty());
+  REQUIRE(feed->finish().has_value());
+  f.config.ladder["default"][0].limits.height = 180;
+  FakePublisher second;
+  auto better = f.attach(second);
+  f.publish(*better, 3);
+  CHECK(second.stopped.empty());
+  CHECK_FALSE(f.output().windows["source"].chunks.empty());
+}
+
+TEST_CASE("a publisher found not to qualify while it is live is stopped then", "[channel]") {
+  Fixture f;
+  transcode::RungTemplate source{.name = "source", .passthrough = true};
+  source.limits.key_frame_interval = 1s;
+  source.otherwise = transcode::Otherwise::kRefuse;
+  f.config.ladder["default"] = {source};
+  auto feed = f.attach(f.publisher);
+  f.publish(*feed, 3);
+  CHECK(f.publisher.stopped.empty());
+  f.channel().tick();
+  CHECK(f.publisher.stopped.starts_with("A key frame comes every 2.0 s"));
+  const auto parts = f.output().windows["source"].chunks.size();
+  f.publish(*feed, 1);
+  CHECK(f.output().windows["source"].chunks.size() == parts);
+}
+
+TEST_CASE("what does not qualify is not passed through where it is to be encoded", "[channel]") {
+  Fixture f;
+  f.config.transcode.enabled = true;
+  f.config.transcode.encode = transcode::RungMode::kOff;
+  transcode::RungTemplate source{.name = "source", .passthrough = true};
+  source.bits_per_second = 500'000;
+  source.limits.codecs = {Codec::kHevc};
+  source.otherwise = transcode::Otherwise::kEncode;
+  f.config.ladder["default"] = {source};
+  auto feed = f.attach(f.publisher);
+  f.publish(*feed, 3);
+  CHECK(f.publisher.stopped.empty());
+  // There is no worker here, so that nothing comes of it; the rendition is there.
+  REQUIRE(f.output().windows.contains("source"));
+  CHECK(f.output().windows["source"].chunks.empty());
+  REQUIRE(feed->finish().has_value());
+  f.config.ladder["default"][0].limits.codecs = {Codec::kH264};
+  auto again = f.attach(f.publisher);
+  f.publish(*again, 3);
+  CHECK_FALSE(f.output().windows["source"].chunks.empty());
+}
+
+TEST_CASE("ready-made rungs of a source that does not qualify are left out", "[channel]") {
+  Fixture f;
+  const bool qualifies = GENERATE(true, false);
+  f.config.transcode.enabled = true;
+  transcode::RungTemplate source{.name = "source", .passthrough = true};
+  source.bits_per_second = 500'000;
+  source.limits.codecs = {qualifies ? Codec::kH264 : Codec::kHevc};
+  source.otherwise = transcode::Otherwise::kEncode;
+  f.config.ladder["default"] = {source, {.name = "90p", .height = 90, .bits_per_second = 90'000}};
+  TrackInfo further = *f.video;
+  further.index = 1;
+  const auto rung = std::make_shared<const TrackInfo>(further);
+  auto feed = f.attach(f.publisher);
+  ingest::Announcement announcement;
+  announcement.has_audio = false;
+  feed->announce(announcement);
+  for (int i = 0; i < 90; ++i) {
+    const std::uint8_t slice[] = {0, 0, 0, 2, static_cast<std::uint8_t>(i % 60 ? 0x41 : 0x65), 0};
+    for (const auto& track : {f.video, rung})
+      REQUIRE(feed->push({.track = track,
+                          .payload = Bytes::copy_of(slice),
+                          .dts = std::chrono::milliseconds(i * 1000 / 30),
+                          .pts = std::chrono::milliseconds(i * 1000 / 30),
+                          .is_key_frame = i % 60 == 0,
+                          .received_at = f.clock.steady_now()})
+                  .has_value());
+    f.clock.advance(33'333'333ns);
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, window] : f.output().windows) names.push_back(name);
+  CHECK(names == (qualifies ? std::vector<std::string>{"180p", "source"}
+                            : std::vector<std::string>{"90p", "source"}));
 }
 
 TEST_CASE("a channel whose source is away goes on while somebody watches", "[channel][hold]") {

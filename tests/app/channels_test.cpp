@@ -34,7 +34,9 @@ struct Fixture {
   std::unique_ptr<StateStore> state = std::move(StateStore::open("", metrics)).value();
   net::EventLoopGroup loops{2};
   std::unique_ptr<transcode::Capacity> capacity = transcode::create_capacity({}, metrics);
-  ChannelContext context{config, clock, metrics, *state, origin, *capacity, {}, ""};
+  std::unique_ptr<transcode::Devices> devices =
+      transcode::create_devices(transcode::DevicePolicy::kCpu, metrics, clock);
+  ChannelContext context{config, clock, metrics, *state, origin, *capacity, *devices, {}, "", ""};
   std::unique_ptr<ingest::KeyAuthority> keys =
       ingest::create_key_authority(config.key_options(), nullptr, metrics, clock).value();
   Channels channels{context, loops, *keys};

@@ -30,13 +30,16 @@ TEST_CASE("an unknown key is named with its line and its neighbours", "[config]"
   CHECK(mistakes_in("htpp: {}\n") ==
         "c:1: htpp: unknown key; known here: api, auth, channels, events, hls, http, ladder, "
         "limits, log, "
-        "packager, pull, rtmp, srt, tls, transcode");
+        "packager, playback, pull, rtmp, srt, tls, transcode");
   CHECK(mistakes_in("channels:\n  shop: {key: [k]}\n") ==
-        "c:2: channels.shop.key: unknown key; known here: encode, end_on_unpublish, grace, hold, "
-        "keys, ladder, limits, priority, slate, sources, srt_key_length, srt_passphrase, takeover");
+        "c:2: channels.shop.key: unknown key; known here: dvr, encode, end_on_unpublish, grace, "
+        "hold, "
+        "keys, ladder, limits, playback, priority, slate, sources, srt_key_length, srt_passphrase, "
+        "takeover");
   CHECK(mistakes_in("ladder:\n  x:\n  - {name: a, with: 3}\n") ==
-        "c:3: ladder.x[0].with: unknown key; known here: bitrate, codec, encode, height, "
-        "max_frame_rate, name, passthrough");
+        "c:3: ladder.x[0].with: unknown key; known here: b_frames, bitrate, codec, codecs, "
+        "encode, hdr, height, max_bitrate, max_frame_rate, max_gop, max_height, name, otherwise, "
+        "passthrough");
 }
 
 TEST_CASE("limits are a mapping of their own, of all and of a channel", "[config]") {
@@ -99,7 +102,7 @@ TEST_CASE("every mistake is listed, in the order of the file", "[config]") {
         "h, such as 200ms\n"
         "c:3: foo: unknown key; known here: api, auth, channels, events, hls, http, ladder, "
         "limits, log, "
-        "packager, pull, rtmp, srt, tls, transcode");
+        "packager, playback, pull, rtmp, srt, tls, transcode");
 }
 
 TEST_CASE("sections may be empty, and so may the file", "[config]") {

@@ -7,6 +7,7 @@
 #include <fstream>
 
 using namespace millrace::app;
+using millrace::Codec;
 using namespace std::chrono_literals;
 
 namespace {
@@ -52,6 +53,14 @@ TEST_CASE("without a file it runs by its defaults", "[config]") {
   CHECK(config.ladder.at("default").size() == 4);
   CHECK(config.ladder.at("source-only").size() == 1);
   CHECK(config.channels.empty());
+}
+
+TEST_CASE("what sound becomes is said in words", "[config]") {
+  CHECK(parsed("").transcode.audio_codec == Codec::kAac);
+  CHECK(parsed("transcode: {audio_codec: opus}").transcode.audio_codec == Codec::kOpus);
+  CHECK_FALSE(parse_config("transcode: {audio_codec: h264}", {}).has_value());
+  CHECK_FALSE(parsed("").hls.origin.audio_only);
+  CHECK(parsed("hls: {audio_only: true}").hls.origin.audio_only);
 }
 
 TEST_CASE("the example of the documentation is understood", "[config]") {

@@ -72,6 +72,17 @@ TEST_CASE("a choice is one of its words", "[config]") {
   CHECK_FALSE(parse_value(rule, "").has_value());
 }
 
+TEST_CASE("networks are addresses with or without a length", "[config]") {
+  const ValueRule rule{ValueKind::kNetworks, {0, 64}};
+  for (const auto* text : {"192.0.2.7", "192.0.2.0/24", "2001:db8::/32", "::1", "0.0.0.0/0"})
+    CHECK(message_of(rule, text) == std::string("accepted: ") + text);
+  CHECK(message_of(rule, "proxy.example") ==
+        "'proxy.example' is neither an address nor a network of IPv4 or IPv6");
+  CHECK(message_of(rule, "192.0.2.7/24") ==
+        "'192.0.2.7/24' has more than its first 24 bits: write 192.0.2.0/24");
+  CHECK(print_bounds(rule) == "0 to 64 entries");
+}
+
 TEST_CASE("listeners are an address and a port", "[config]") {
   const ValueRule rule{ValueKind::kListeners};
   for (const auto* text : {"0.0.0.0:8080", "127.0.0.1:0", "[::]:8080", "[2001:db8::1]:65535"})
@@ -111,4 +122,15 @@ TEST_CASE("printed numbers use the largest unit that is exact", "[config]") {
 TEST_CASE("quoted text is one short line", "[config]") {
   CHECK(quote("a\nb\x1b") == "'a?b?'");
   CHECK(quote(std::string(100, 'x')) == "'" + std::string(60, 'x') + "…'");
+}
+
+TEST_CASE("a text is one line, an entry of a list of paths is something", "[config]") {
+  CHECK(message_of({ValueKind::kText}, "") == "accepted: \"\"");
+  CHECK(message_of({ValueKind::kText}, "https://play.example.com é") ==
+        "accepted: https://play.example.com é");
+  CHECK(message_of({ValueKind::kText}, "a\nb") ==
+        "'a?b' is not a text: write one line of at most 256 bytes");
+  CHECK_FALSE(parse_value({ValueKind::kText}, std::string(257, 'x')).has_value());
+  CHECK(parse_value({ValueKind::kPaths}, "/etc/key.pem").has_value());
+  CHECK_FALSE(parse_value({ValueKind::kPaths}, "").has_value());
 }

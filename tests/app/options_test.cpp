@@ -159,3 +159,58 @@ TEST_CASE("hash-key prints what the configuration takes", "[options]") {
   CHECK(hash_key({}, "two words").exit_code == kExitMistake);
   CHECK(hash_key({}, "two words").text.find("two") == std::string::npos);
 }
+
+TEST_CASE("check-cdn wants a playlist's URL", "[options]") {
+  const Command command = parsed({"check-cdn", "https://edge/live/a/index.m3u8", "--origin",
+                                  "http://origin/live/a/index.m3u8", "--ca", "ca.pem", "--json"});
+  REQUIRE(std::holds_alternative<CheckCdn>(command));
+  const auto& check = std::get<CheckCdn>(command);
+  CHECK(check.target.url == "https://edge/live/a/index.m3u8");
+  CHECK(check.target.origin == "http://origin/live/a/index.m3u8");
+  CHECK(check.target.ca_file == "ca.pem");
+  CHECK(check.is_json);
+  for (const auto& exit :
+       {refused({"check-cdn"}), refused({"check-cdn", "edge/a"}), refused({"check-cdn", ""}),
+        refused({"check-cdn", "https://edge/a", "--origin", "origin"})})
+    CHECK(exit.exit_code == kExitMistake);
+}
+
+TEST_CASE("check-cdn fails where nobody answers", "[options]") {
+  const Exit text =
+      check_cdn({.target = {.url = "http://127.0.0.1:1/a", .origin = {}, .ca_file = {}}});
+  CHECK(text.exit_code == kExitFailure);
+  CHECK(text.text.starts_with("FAIL  playlist"));
+  CHECK(text.text.ends_with("0 ok, 0 notes, 1 failed\n"));
+}
+
+TEST_CASE("sign-playback prints a URL by the channel's first secret", "[options]") {
+  const auto now = std::chrono::seconds(1'800'000'000);
+  const auto command = parsed({"sign-playback", "--channel", "shop", "--expires-in", "1h",
+                               "--server", "https://play.example.com/"});
+  auto sign = std::get<SignPlayback>(command);
+  CHECK(sign_playback(sign, now).exit_code == kExitMistake);
+  sign.sources.overrides = {"playback.signing_keys=[0123456789abcdef, fedcba9876543210]"};
+  const auto token_by = [&](std::string_view key) {
+    return millrace::hls::sign_playback("shop", now + std::chrono::hours(1), key);
+  };
+  CHECK(sign_playback(sign, now).text ==
+        "https://play.example.com/s/" + token_by("0123456789abcdef") + "/live/shop/index.m3u8\n");
+  sign.server.clear();
+  sign.is_in_query = true;
+  CHECK(sign_playback(sign, now).text ==
+        "/live/shop/index.m3u8?token=" + token_by("0123456789abcdef") + "\n");
+  sign.sources.overrides.emplace_back(
+      "channels.shop.playback.signing_keys=[the-shop-s-own-secret]");
+  sign.sources.overrides.emplace_back("channels.shop.keys=[k]");
+  CHECK(sign_playback(sign, now).text ==
+        "/live/shop/index.m3u8?token=" + token_by("the-shop-s-own-secret") + "\n");
+}
+
+TEST_CASE("sign-playback wants a channel and a time", "[options]") {
+  CHECK(std::get<SignPlayback>(parsed({"sign-playback", "--channel", "a"})).expires_in ==
+        std::chrono::hours(24));
+  CHECK(std::get<SignPlayback>(parsed({"sign-playback", "--channel", "a", "--query"})).is_in_query);
+  for (const auto& exit : {refused({"sign-playback"}), refused({"sign-playback", "--channel", "A"}),
+                           refused({"sign-playback", "--channel", "a", "--expires-in", "0s"})})
+    CHECK(exit.exit_code == kExitMistake);
+}

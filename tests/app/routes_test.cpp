@@ -29,11 +29,14 @@ struct Fixture {
   std::unique_ptr<StateStore> state = std::move(StateStore::open("", metrics)).value();
   net::EventLoopGroup loops{1};
   std::unique_ptr<transcode::Capacity> capacity = transcode::create_capacity({}, metrics);
-  ChannelContext channel_context{config, clock, metrics, *state, origin, *capacity, {}, ""};
+  std::unique_ptr<transcode::Devices> devices =
+      transcode::create_devices(transcode::DevicePolicy::kCpu, metrics, clock);
+  ChannelContext channel_context{config,    clock,    metrics, *state, origin,
+                                 *capacity, *devices, {},      "",     ""};
   test::ClosedAuthority authority;
   Channels channels{channel_context, loops, authority};
   std::atomic<bool> is_ready = true;
-  RouteContext context{config, clock, metrics, origin, *capacity, channels, is_ready};
+  RouteContext context{config, clock, metrics, origin, *capacity, *devices, channels, is_ready};
 
   std::optional<net::HttpResponse> ask(const net::HttpHandler& handler, const std::string& path,
                                        net::HttpMethod method = net::HttpMethod::kGet,
@@ -58,6 +61,17 @@ TEST_CASE("readiness follows the server's, health does not", "[routes]") {
     CHECK(f.ask(handler, "/readyz")->status == 503);
     CHECK(f.ask(handler, "/healthz")->status == 200);
   }
+}
+
+TEST_CASE("what viewers play is the origin's, with a token in front or without", "[routes]") {
+  Fixture f;
+  const auto viewers = public_routes(f.context);
+  f.ask(viewers, "/live/shop/index.m3u8");
+  f.ask(viewers, "/s/TOKEN/live/shop/index.m3u8");
+  CHECK(f.origin.handled == 2);
+  CHECK(f.ask(viewers, "/s")->status == 404);
+  CHECK(f.ask(operator_routes(f.context), "/s/TOKEN/live/shop/index.m3u8")->status == 404);
+  CHECK(f.origin.handled == 2);
 }
 
 TEST_CASE("metrics are the operator's unless the configuration shows them to all", "[routes]") {
@@ -106,4 +120,66 @@ TEST_CASE("other methods and other paths are refused", "[routes]") {
   CHECK(refused->status == 405);
   CHECK(test::header_of(*refused, "Allow") == "GET, HEAD");
   CHECK(f.ask(public_routes(f.context), "/nowhere")->status == 404);
+}
+
+namespace {
+
+/// Asks the operator's port for a rung's word; the answer comes over the channel's loop.
+struct RungFixture : Fixture {
+  RungFixture() {
+    config.api_token = "let-me";
+    config.ladder["default"] = {{.name = "source", .passthrough = true},
+                                {.name = "360p", .height = 360, .bits_per_second = 500'000}};
+    REQUIRE(channels.find_or_create("shop").has_value());
+  }
+  std::pair<int, nlohmann::json> ask_rung(net::HttpMethod method, const std::string& target,
+                                          const std::string& token = "let-me") {
+    const auto exchange = test::exchange_for(loops.loop(0), "/api/v1/channels/" + target);
+    exchange->asked.method = method;
+    if (!token.empty()) exchange->asked.headers.emplace_back("authorization", "Bearer " + token);
+    operator_routes(context)(exchange);
+    loops.loop(0).poll();
+    REQUIRE(exchange->answers == 1);
+    return {exchange->answer->status, nlohmann::json::parse(exchange->answer->body.at(0).text())};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the operator says when a rung is encoded, and takes it back", "[routes]") {
+  RungFixture f;
+  const auto is = [&](const std::string& encode, const std::string& by) {
+    const auto [status, json] = f.ask_rung(net::HttpMethod::kGet, "shop/rungs/360p", "");
+    return status == 200 && json.at("encode") == encode && json.at("by") == by;
+  };
+  CHECK(is("on-demand", "configuration"));
+  const auto [status, json] = f.ask_rung(net::HttpMethod::kPut, "shop/rungs/360p?encode=always");
+  CHECK(status == 200);
+  CHECK(json ==
+        nlohmann::json{{"channel", "shop"}, {"rung", "360p"}, {"encode", "always"}, {"by", "api"}});
+  CHECK(is("always", "api"));
+  CHECK(f.ask_rung(net::HttpMethod::kDelete, "shop/rungs/360p").first == 200);
+  CHECK(is("on-demand", "configuration"));
+}
+
+TEST_CASE("what cannot be said of a rung is answered with the reason", "[routes]") {
+  RungFixture f;
+  using net::HttpMethod;
+  CHECK(f.ask_rung(HttpMethod::kPut, "shop/rungs/360p?encode=always", "").first == 401);
+  CHECK(f.ask_rung(HttpMethod::kPut, "shop/rungs/360p?encode=always", "wrong").first == 401);
+  CHECK(f.ask_rung(HttpMethod::kPut, "shop/rungs/360p?encode=often").first == 400);
+  CHECK(f.ask_rung(HttpMethod::kPut, "shop/rungs/360p").first == 400);
+  CHECK(f.ask_rung(HttpMethod::kPut, "shop/rungs/720p?encode=off").first == 404);
+  CHECK(f.ask_rung(HttpMethod::kPut, "shop/rungs/source?encode=off").first == 404);
+  CHECK(f.ask_rung(HttpMethod::kGet, "nowhere/rungs/360p").first == 404);
+  CHECK(f.ask_rung(HttpMethod::kPost, "shop/rungs/360p").first == 405);
+  f.config.api_token.clear();
+  const auto [status, json] = f.ask_rung(HttpMethod::kDelete, "shop/rungs/360p", "");
+  CHECK(status == 403);
+  CHECK(json.at("error").get<std::string>().starts_with("api.token is not set"));
+}
+
+TEST_CASE("the viewers' port says nothing of when rungs are encoded", "[routes]") {
+  RungFixture f;
+  CHECK(f.ask(public_routes(f.context), "/api/v1/channels/shop/rungs/360p")->status == 404);
 }

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/log.h"
+#include "tests/support/fake_clock.h"
 
 using namespace std::chrono_literals;
 using namespace millrace;
@@ -49,7 +50,11 @@ struct Fixture {
 
   Metrics metrics;
   FakeCapacity capacity;
-  RungAdmission admission{"shop", 0, transcode::Profile::kBalanced, 200ms, capacity, metrics};
+  test::FakeClock clock;
+  std::unique_ptr<transcode::Devices> devices =
+      transcode::create_devices(transcode::DevicePolicy::kCpu, metrics, clock);
+  RungAdmission admission{"shop",   0,      transcode::Profile::kBalanced, 200ms, capacity,
+                          *devices, metrics};
   RungAdmission::TimePoint now{1h};
 };
 
@@ -118,4 +123,16 @@ TEST_CASE("a rung that is shed ends, and waits before it is admitted again", "[a
   CHECK(f.admit(true, false) == Rungs{false, false});
   f.now += 5s;
   CHECK(f.admit(true, false) == Rungs{true, false});
+}
+
+TEST_CASE("what other machines encode needs no place here", "[admission]") {
+  Fixture f;
+  f.capacity.room = 1;
+  CHECK(f.admit(true, true) == Rungs{false, true});
+  CHECK(f.admission.admit_elsewhere({true, true}) == Rungs{true, true});
+  CHECK(f.capacity.taken == 0);
+  CHECK(f.refused() == 0);
+  // Back here.
+  CHECK(f.admit(true, true) == Rungs{false, true});
+  CHECK(f.refused() == 1);
 }
