@@ -180,7 +180,9 @@ def expect_unbroken(server, channels):
     for name, wanted in (("millrace_rtmp_connections", channels), ("millrace_errors_total", 0),
                          ("millrace_hls_gap_segments_total", 0)):
         found = server.metric(name)
-        expect(found == wanted, f"{name} is {found:g}, not {wanted}")
+        where = [" ".join(sorted(f"{key}={value}" for key, value in labels))
+                 for (series, labels), count in server.metrics().items() if series == name and count]
+        expect(found == wanted, f"{name} is {found:g}, not {wanted}: {'; '.join(where[:5])}")
 
 
 def machine():
