@@ -1,6 +1,7 @@
 """Fragmented MP4 as far as the checks need it (ISO/IEC 14496-12, 23000-19)."""
 import dataclasses
 import struct
+from typing import Optional
 
 CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"mvex", b"moof", b"traf", b"dinf",
               b"edts"}
@@ -60,6 +61,8 @@ class Track:
     width: int = 0
     height: int = 0
     codec: str = ""
+    transfer: Optional[int] = None  # Transfer characteristics by `colr`.
+    sample_rate: int = 0  # Of the sample entry.
     default_duration: int = 0
     default_size: int = 0
     default_flags: int = 0
@@ -109,6 +112,21 @@ def _avc_codec(box):
     return "avc1.%02X%02X%02X" % tuple(avcc.body[1:4]) if avcc else ""
 
 
+def _transfer(entry):
+    """Transfer characteristics of a visual sample entry, or None."""
+    colr = next((c for c in entry.children(78) if c.kind == b"colr"), None)
+    if colr is None or colr.body[:4] != b"nclx":
+        return None
+    return struct.unpack_from(">H", colr.body, 6)[0]
+
+
+def _check_references(minf, faults):
+    dref = minf.find(b"dinf", b"dref")
+    entries = list(boxes(dref.body[8:])) if dref else []
+    if not entries or any(not entry.body[3] & 1 for entry in entries):
+        faults.append(("CMAF-09", "no data reference to the file itself, or one to another"))
+
+
 def _track(trak, faults):
     tkhd, mdhd = trak.find(b"tkhd"), trak.find(b"mdia", b"mdhd")
     version = tkhd.body[0]
@@ -120,6 +138,7 @@ def _track(trak, faults):
     track.timescale = struct.unpack_from(">I", mdhd.body, 20 if mdhd.body[0] else 12)[0]
     track.handler = trak.find(b"mdia", b"hdlr").body[8:12].decode("ascii", "replace")
     stbl = trak.find(b"mdia", b"minf", b"stbl")
+    _check_references(trak.find(b"mdia", b"minf"), faults)
     entry = next(boxes(stbl.find(b"stsd").body[8:]), None)
     if entry is None:
         faults.append(("CMAF-02", "stsd without an entry"))
@@ -127,6 +146,9 @@ def _track(trak, faults):
     track.entry = entry.kind.decode("ascii", "replace")
     if track.handler == "vide":
         track.width, track.height = struct.unpack_from(">HH", entry.body, 24)
+        track.transfer = _transfer(entry)
+    elif track.handler == "soun":
+        track.sample_rate = struct.unpack_from(">I", entry.body, 24)[0] >> 16
     if track.entry == "avc1":
         track.codec = _avc_codec(entry)
     for kind in (b"stts", b"stsc", b"stco"):
@@ -263,11 +285,30 @@ def _fragment(moof, mdat, tracks, faults):
     return Chunk(struct.unpack_from(">I", mfhd.body, 4)[0], track_id, decode_time, samples)
 
 
+def _check_beside(box, data, tracks, faults):
+    """CMAF-20: what stands beside moof and mdat."""
+    if box.start == 0 and box.kind not in (b"styp", b"prft", b"emsg", b"sidx", b"moof"):
+        faults.append(("CMAF-20", f"it starts with {box.kind!r}"))
+    if box.kind == b"styp" and (len(box.body) < 8 or len(box.body) % 4):
+        faults.append(("CMAF-20", f"styp of {len(box.body)} bytes"))
+    if box.kind == b"prft" and struct.unpack_from(">I", box.body, 4)[0] not in tracks:
+        faults.append(("CMAF-20", "prft of a track that is not in the init segment"))
+    if box.kind == b"sidx":
+        form, at = (">QHH", 20) if box.body[0] else (">IHH", 16)
+        first, _, count = struct.unpack_from(form, box.body, at)
+        at += struct.calcsize(form)
+        sizes = [struct.unpack_from(">I", box.body, at + 12 * index)[0] & 0x7FFFFFFF
+                 for index in range(count)]
+        if box.start + box.size + first + sum(sizes) != len(data):
+            faults.append(("CMAF-20", "sidx does not speak of what follows it"))
+
+
 def parse_media(data, tracks):
     """(chunks, faults) of a part or segment."""
     faults, chunks, moof = [], [], None
     try:
         for box in boxes(data):
+            _check_beside(box, data, tracks, faults)
             if box.kind == b"moof":
                 if moof is not None:
                     faults.append(("CMAF-10", "moof without its mdat"))

@@ -161,14 +161,16 @@ class Tool:
 class Server:
     """A millrace of one test. `settings` go into its configuration file over what tests need."""
 
-    def __init__(self, case, settings=None, arguments=()):
+    def __init__(self, case, settings=None, arguments=(), environment=None):
         self.case = case
         self.http_port, self.rtmp_port, self.api_port = free_port(), free_port(), free_port()
-        self.srt_port = free_port()
+        self.srt_port, self.https_port = free_port(), free_port()
         self.stderr_path = case.folder / f"server{len(case.servers)}.log"
         config = {
-            "http": {"listen": [f"127.0.0.1:{self.http_port}"]},
-            "rtmp": {"listen": [f"127.0.0.1:{self.rtmp_port}"]},
+            "http": {"listen": [f"127.0.0.1:{self.http_port}"],
+                     "listen_tls": [f"127.0.0.1:{self.https_port}"]},  # With a certificate.
+            "rtmp": {"listen": [f"127.0.0.1:{self.rtmp_port}"],
+                     "listen_tls": [f"127.0.0.1:{free_port()}"]},  # Likewise.
             "srt": {"listen": [f"127.0.0.1:{self.srt_port}"]},
             "api": {"listen": [f"127.0.0.1:{self.api_port}"]},
             # What else runs on the machine is not the tests' business.
@@ -187,7 +189,7 @@ class Server:
         path.write_text(json.dumps(config, indent=1))  # JSON is YAML.
         self.command = [str(case.build / "millrace"), "serve", "--config", str(path), *arguments]
         self.stderr = open(self.stderr_path, "wb")
-        environment = {**_SANITIZER_OPTIONS, **os.environ}
+        environment = {**_SANITIZER_OPTIONS, **os.environ, **(environment or {})}
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, env=environment,
                                         stdout=self.stderr, stderr=self.stderr)
@@ -298,11 +300,11 @@ class Case:
         """A figure that belongs beside the verdict."""
         self.notes.append(text)
 
-    def server(self, settings=None, arguments=()):
+    def server(self, settings=None, arguments=(), environment=None):
         # A sanitized worker takes many times as long to wake up as a viewer would wait.
         if self.is_sanitized and "encode" not in (settings or {}).get("transcode", {}):
             arguments = [*arguments, "--set", "transcode.encode=always"]
-        server = Server(self, settings, arguments)
+        server = Server(self, settings, arguments, environment)
         self.servers.append(server)
         return server.wait_ready()
 

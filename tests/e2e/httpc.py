@@ -1,9 +1,46 @@
-"""A small HTTP/1.1 client that tells when each piece of an answer came. A connection per Client."""
+"""A small HTTP client that tells when each piece of an answer came. A connection per Client."""
 import dataclasses
 import http.client
 import socket
+import ssl
 import time
 import urllib.parse
+
+
+_tls = ssl.create_default_context()
+_trusted = []
+
+
+def trust(ca_file):
+    """From now on certificates are checked by these authorities too. OSError, ssl.SSLError."""
+    _tls.load_verify_locations(cafile=ca_file)
+    _trusted.append(ca_file)
+
+
+def tls_socket(base, protocols=(), timeout=10.0):
+    """A connection to the host of an https URL, its certificate checked; ALPN by `protocols`."""
+    host, port = address(base)
+    context = _tls
+    if protocols:  # A context of its own: what it offers holds for all of its connections.
+        context = ssl.create_default_context()
+        for file in _trusted:
+            context.load_verify_locations(cafile=file)
+        context.set_alpn_protocols(list(protocols))
+    return context.wrap_socket(socket.create_connection((host, port), timeout),
+                               server_hostname=host)
+
+
+def address(base):
+    """(host, port) of a URL."""
+    parts = urllib.parse.urlsplit(base)
+    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def with_query(url, query):
+    """`url` with more in its query."""
+    if not query:
+        return url
+    return url + ("&" if urllib.parse.urlsplit(url).query else "?") + query
 
 
 @dataclasses.dataclass
@@ -30,8 +67,8 @@ class Client:
     """One kept connection to the host of `base`. One thread at a time."""
 
     def __init__(self, base, timeout=20.0, retry=True):
-        parts = urllib.parse.urlsplit(base)
-        self.host, self.port, self.timeout = parts.hostname, parts.port or 80, timeout
+        self.secure = base.startswith("https:")
+        (self.host, self.port), self.timeout = address(base), timeout
         self.retry = retry  # Once, on a kept connection that ended between two requests.
         self.connection = None
         self.used = False
@@ -42,7 +79,12 @@ class Client:
         self.connection = None
 
     def _connect(self):
-        self.connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+        if self.secure:
+            self.connection = http.client.HTTPSConnection(self.host, self.port,
+                                                          timeout=self.timeout, context=_tls)
+        else:
+            self.connection = http.client.HTTPConnection(self.host, self.port,
+                                                         timeout=self.timeout)
         self.connection.connect()
         self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.used = False
@@ -85,6 +127,23 @@ class Client:
         return self.request("GET", target, headers)
 
 
+class Clients:
+    """A kept connection to each host that is asked. One thread at a time."""
+
+    def __init__(self):
+        self.by_base = {}
+
+    def get(self, url, headers=None):
+        base, target = split(url)
+        if base not in self.by_base:
+            self.by_base[base] = Client(base)
+        return self.by_base[base].get(target, headers)
+
+    def close(self):
+        for client in self.by_base.values():
+            client.close()
+
+
 def split(url):
     """(scheme://host:port, path with query) of a URL."""
     parts = urllib.parse.urlsplit(url)
@@ -102,9 +161,10 @@ def fetch(url, headers=None, timeout=20.0, method="GET"):
         client.close()
 
 
-def raw(host, port, data, timeout=5.0, limit=1 << 20):
+def raw(host, port, data, timeout=5.0, limit=1 << 20, tls=False):
     """Sends bytes as they are; what came back until the peer closed, the limit or the timeout."""
-    with socket.create_connection((host, port), timeout=timeout) as connection:
+    with (tls_socket(f"https://{host}:{port}", timeout=timeout) if tls else
+          socket.create_connection((host, port), timeout=timeout)) as connection:
         connection.sendall(data)
         got = b""
         try:

@@ -36,19 +36,27 @@ TYPES = {
                     "DEFAULT": "e", "AUTOSELECT": "e", "FORCED": "e", "CHANNELS": "q",
                     "SAMPLE-RATE": "i", "BIT-DEPTH": "i", "INSTREAM-ID": "q",
                     "CHARACTERISTICS": "q"},
+    "EXT-X-I-FRAME-STREAM-INF": {"BANDWIDTH": "i", "AVERAGE-BANDWIDTH": "i", "CODECS": "q",
+                                 "RESOLUTION": "x", "VIDEO": "q", "VIDEO-RANGE": "e", "URI": "q"},
+    "EXT-X-DATERANGE": {"ID": "q", "CLASS": "q", "START-DATE": "q", "END-DATE": "q",
+                        "DURATION": "f", "PLANNED-DURATION": "f", "END-ON-NEXT": "e", "CUE": "q"},
     "EXT-X-START": {"TIME-OFFSET": "s", "PRECISE": "e"},
 }
 REQUIRED = {
     "EXT-X-PART": ("URI", "DURATION"), "EXT-X-PRELOAD-HINT": ("TYPE", "URI"),
     "EXT-X-MAP": ("URI",), "EXT-X-MEDIA": ("TYPE", "GROUP-ID", "NAME"),
     "EXT-X-PART-INF": ("PART-TARGET",), "EXT-X-SKIP": ("SKIPPED-SEGMENTS",),
-    "EXT-X-RENDITION-REPORT": ("URI",),
+    "EXT-X-RENDITION-REPORT": ("URI",), "EXT-X-DATERANGE": ("ID",),
+    "EXT-X-I-FRAME-STREAM-INF": ("URI", "BANDWIDTH"), "EXT-X-START": ("TIME-OFFSET",),
 }
 _SHAPES = {"q": re.compile(r'^"[^"]*"$'), "i": _NUMBER, "f": _FLOAT, "s": _SIGNED,
            "e": _ENUMERATED, "r": re.compile(r'^"\d+(@\d+)?"$'), "x": _RESOLUTION}
 ONCE = ("EXTM3U", "EXT-X-VERSION", "EXT-X-TARGETDURATION", "EXT-X-SERVER-CONTROL",
         "EXT-X-PART-INF", "EXT-X-MEDIA-SEQUENCE", "EXT-X-DISCONTINUITY-SEQUENCE",
-        "EXT-X-PLAYLIST-TYPE", "EXT-X-INDEPENDENT-SEGMENTS", "EXT-X-ENDLIST", "EXT-X-SKIP")
+        "EXT-X-PLAYLIST-TYPE", "EXT-X-INDEPENDENT-SEGMENTS", "EXT-X-ENDLIST", "EXT-X-SKIP",
+        "EXT-X-START", "EXT-X-I-FRAMES-ONLY")
+MEDIA_TAGS = ("EXTINF", "EXT-X-TARGETDURATION", "EXT-X-PART", "EXT-X-MEDIA-SEQUENCE",
+              "EXT-X-SERVER-CONTROL", "EXT-X-PART-INF", "EXT-X-MAP")
 MULTIVARIANT_TAGS = ("EXT-X-MEDIA", "EXT-X-STREAM-INF", "EXT-X-I-FRAME-STREAM-INF",
                      "EXT-X-SESSION-DATA", "EXT-X-SESSION-KEY", "EXT-X-CONTENT-STEERING")
 
@@ -61,6 +69,7 @@ class Part:
     gap: bool
     msn: int = -1
     index: int = -1
+    byte_range: Optional[str] = None  # As BYTERANGE says it.
 
 
 @dataclasses.dataclass
@@ -74,11 +83,14 @@ class Segment:
     pdt: Optional[float] = None  # As the playlist says it of this segment.
     pdt_text: str = ""
     gap: bool = False
+    byte_range: Optional[str] = None  # As EXT-X-BYTERANGE says it.
+    bit_rate: Optional[int] = None  # kbit/s by EXT-X-BITRATE.
     parts: list = dataclasses.field(default_factory=list)
 
     def identity(self):
         """What must never change of a listed segment (PL-06)."""
-        return (self.uri, self.duration, self.map_uri, self.discontinuity, self.gap, self.pdt_text)
+        return (self.uri, self.duration, self.map_uri, self.discontinuity, self.gap, self.pdt_text,
+                self.byte_range)
 
 
 @dataclasses.dataclass
@@ -95,7 +107,12 @@ class MediaPlaylist:
     independent_segments: bool = False
     playlist_type: Optional[str] = None
     endlist: bool = False
+    i_frames_only: bool = False
+    encrypted: bool = False
     skipped: int = 0
+    removed_date_ranges: Optional[str] = None  # RECENTLY-REMOVED-DATERANGES of EXT-X-SKIP.
+    start: Optional[dict] = None
+    date_ranges: list = dataclasses.field(default_factory=list)  # Attributes of each tag.
     segments: list = dataclasses.field(default_factory=list)  # Complete ones.
     open: Optional[Segment] = None  # The one whose parts are listed without its URI.
     hints: list = dataclasses.field(default_factory=list)
@@ -124,6 +141,15 @@ class MediaPlaylist:
         after += sum(float(p.duration) for p in self.open.parts) if self.open else 0.0
         return dated[-1].pdt + after
 
+    def window(self):
+        """(program date of the first segment's begin, of the edge), as far as dates say it."""
+        before = 0.0
+        for segment in self.segments + ([self.open] if self.open else []):
+            if segment.pdt is not None:
+                return segment.pdt - before, self.edge_date()
+            before += float(segment.duration or 0)
+        return None, None
+
     def parts(self):
         for segment in self.segments + ([self.open] if self.open else []):
             yield from segment.parts
@@ -143,6 +169,9 @@ def attributes(tag, value, faults):
         shape = TYPES.get(tag, {}).get(name)
         if shape and not _SHAPES[shape].match(raw):
             faults.append(("SYN-04", f"{tag}: {name}={raw} has the wrong type"))
+            if shape in "ifsx":  # No number at all: as if it were not there.
+                position = match.end()
+                continue
         found[name] = raw[1:-1] if raw.startswith('"') else raw
         position = match.end()
     for name in REQUIRED.get(tag, ()):
@@ -209,6 +238,7 @@ class _MediaReader:
         self.faults = self.playlist.faults
         self.pending = None
         self.map_uri = None
+        self.bit_rate = None
         self.next_msn = 0
         self.dseq = 0
         self.started = False
@@ -247,7 +277,7 @@ class _MediaReader:
         if segment.duration is None:
             self.faults.append(("SYN-09", f"URI {line} without EXTINF"))
             segment.duration = Decimal(0)
-        segment.uri = line
+        segment.uri, segment.bit_rate = line, self.bit_rate
         self.playlist.segments.append(segment)
         self.pending = None
         self.next_msn += 1
@@ -306,6 +336,29 @@ class _MediaReader:
             self.faults.append(("DU-05", "EXT-X-SKIP before EXT-X-MEDIA-SEQUENCE"))
         found = attributes(tag, value, self.faults)
         self.playlist.skipped = _integer(found.get("SKIPPED-SEGMENTS", ""), tag, self.faults)
+        self.playlist.removed_date_ranges = found.get("RECENTLY-REMOVED-DATERANGES")
+
+    def ext_x_start(self, tag, value):
+        self.playlist.start = attributes(tag, value, self.faults)
+
+    def ext_x_i_frames_only(self, _tag, _value):
+        self.playlist.i_frames_only = True
+
+    def ext_x_key(self, tag, value):
+        self.late(tag)
+        if attributes(tag, value, self.faults).get("METHOD") != "NONE":
+            self.playlist.encrypted = True
+
+    def ext_x_daterange(self, tag, value):
+        self.playlist.date_ranges.append(attributes(tag, value, self.faults))
+
+    def ext_x_bitrate(self, tag, value):
+        self.bit_rate = _integer(value, tag, self.faults)
+
+    def ext_x_byterange(self, tag, value):
+        if not _RANGE.match(value):
+            self.faults.append(("SYN-04", f"{tag}: {value!r} is no byte range"))
+        self.segment().byte_range = value
 
     def ext_x_discontinuity(self, tag, _value):
         self.late(tag)
@@ -335,7 +388,7 @@ class _MediaReader:
         segment.parts.append(Part(found.get("URI", ""),
                                   _decimal(found.get("DURATION", ""), tag, self.faults),
                                   found.get("INDEPENDENT") == "YES", found.get("GAP") == "YES",
-                                  segment.msn, len(segment.parts)))
+                                  segment.msn, len(segment.parts), found.get("BYTERANGE")))
 
     def ext_x_preload_hint(self, tag, value):
         self.playlist.hints.append(attributes(tag, value, self.faults))
@@ -355,6 +408,7 @@ class Multivariant:
     independent_segments: bool = False
     variants: list = dataclasses.field(default_factory=list)  # Attributes and "URI".
     media: list = dataclasses.field(default_factory=list)
+    i_frames: list = dataclasses.field(default_factory=list)  # Attributes.
 
     def playlists(self):
         """URIs of every media playlist named, in order, once each."""
@@ -377,10 +431,11 @@ def parse_multivariant(text):
                 pending = attributes(tag, value, result.faults)
             elif tag == "EXT-X-MEDIA":
                 result.media.append(attributes(tag, value, result.faults))
+            elif tag == "EXT-X-I-FRAME-STREAM-INF":
+                result.i_frames.append(attributes(tag, value, result.faults))
             elif tag == "EXT-X-INDEPENDENT-SEGMENTS":
                 result.independent_segments = True
-            elif tag in ("EXTINF", "EXT-X-TARGETDURATION", "EXT-X-PART", "EXT-X-MEDIA-SEQUENCE",
-                         "EXT-X-SERVER-CONTROL", "EXT-X-PART-INF", "EXT-X-MAP"):
+            elif tag in MEDIA_TAGS:
                 result.faults.append(("SYN-05", f"{tag} in a multivariant playlist"))
         elif line and not line.startswith("#") and pending is not None:
             result.variants.append({**pending, "URI": line})

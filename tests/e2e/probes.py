@@ -8,12 +8,19 @@ import threading
 import time
 import urllib.parse
 
+import http2
 import httpc
+import rules_http
+import rules_other_media
 import rules_playlist
 from playlist import parse_media
 
 _NETWORK = (OSError, http.client.HTTPException)
-_TYPES = ("application/vnd.apple.mpegurl", "audio/mpegurl", "application/x-mpegurl")
+_OK = ("http/1.0 200", "http/1.1 200")
+# By what a segment is.
+_MEDIA_TYPES = {"fMP4": ("video/mp4", "audio/mp4", "video/iso.segment"), "MPEG-TS": ("video/mp2t",),
+                "packed audio": ("audio/aac", "audio/mpeg", "audio/ac3", "audio/eac3"),
+                "WebVTT": ("text/vtt",)}
 
 
 def _current(url):
@@ -21,11 +28,11 @@ def _current(url):
 
 
 def _ask(url, query, timeout=20.0):
-    return httpc.fetch(f"{url}?{query}" if query else url, timeout=timeout)
+    return httpc.fetch(httpc.with_query(url, query), timeout=timeout)
 
 
 def probe_blocking(url, report, where):
-    """llhls.md 5.2; about three segments long."""
+    """The whole table of blocking reloads; about three segments long."""
     _probe_at_once(url, report, where)
     _probe_refused(url, report, where)
     _probe_held(url, report, where)
@@ -117,18 +124,22 @@ def _probe_past_the_end(url, report, where):
 
 
 def probe_delta(url, report, where):
-    full = _current(url)
-    delta = parse_media(_ask(url, "_HLS_skip=YES").text)
-    again = _current(url)
-    if full.edge() == again.edge():  # Else a part came in between.
-        rules_playlist.check_delta(delta, full, report, where)
+    for query in ("_HLS_skip=YES", "_HLS_skip=v2"):
+        full = _current(url)
+        answer = _ask(url, query)
+        again = _current(url)
+        if not report.expect(answer.status == 200, "DU-09" if "v2" in query else "DU-01", where,
+                             f"?{query}: {answer.status}"):
+            continue
+        if full.edge() == again.edge():  # Else a part came in between.
+            rules_playlist.check_delta(parse_media(answer.text), full, report, where)
 
 
 def probe_playlist_http(url, report, where):
     """Types, compression, caching, tags, methods of a playlist."""
     plain = httpc.fetch(url)
-    kind = plain.headers.get("content-type", "").split(";")[0].strip().lower()
-    report.prefer(kind in _TYPES, "HTTP-02", where, f"Content-Type {kind!r}")
+    kind = rules_http.content_type(plain)
+    report.prefer(kind in rules_http.PLAYLIST_TYPES, "HTTP-02", where, f"Content-Type {kind!r}")
     report.expect("access-control-allow-origin" in plain.headers, "HTTP-06", where, "no CORS")
     report.expect("date" in plain.headers, "HTTP-14", where, "no Date")
     report.prefer("cache-control" in plain.headers, "HTTP-09", where, "no Cache-Control")
@@ -139,6 +150,8 @@ def probe_playlist_http(url, report, where):
     if parsed.target_duration and age is not None:
         report.expect(age <= 1.5 * parsed.target_duration, "HTTP-08", where, f"max-age={age}")
         report.prefer(age <= max(1, parsed.target_duration / 2), "HTTP-08", where, f"max-age={age}")
+    if parsed.target_duration and not parsed.endlist:
+        rules_http.check_last_modified(plain, parsed.target_duration, report, where)
     zipped = httpc.fetch(url, {"Accept-Encoding": "gzip"})
     if report.expect(zipped.headers.get("content-encoding") == "gzip", "HTTP-03", where, "no gzip"):
         text = gzip.decompress(zipped.body).decode()
@@ -167,11 +180,9 @@ def _max_age(answer):
 def probe_head(url, report, where):
     """HEAD has the headers of GET and no body, which is seen on the bare connection only."""
     base, target = httpc.split(url)
-    host, port = urllib.parse.urlsplit(base).hostname, urllib.parse.urlsplit(base).port
-    request = f"HEAD {target} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n"
-    header, _, body = httpc.raw(host, port, request.encode()).partition(b"\r\n\r\n")
-    head = header.decode("latin-1").lower()
-    report.expect(head.startswith("http/1.1 200") and not body, "HTTP-12", where,
+    host = f"Host: {urllib.parse.urlsplit(base).netloc}\r\n"
+    head, body = _bare(base, f"HEAD {target} HTTP/1.1\r\n{host}Connection: close\r\n\r\n")
+    report.expect(head[:12] in _OK and not body, "HTTP-12", where,
                   f"HEAD: {head[:40]!r} and {len(body)} bytes of body")
     report.expect("content-length:" in head and "content-type:" in head, "HTTP-12", where,
                   "HEAD without length or type")
@@ -189,6 +200,33 @@ def probe_head(url, report, where):
         client.close()
 
 
+def _bare(base, request):
+    """(header in lower case, body) of what comes back for a request as it is."""
+    host, port = httpc.address(base)
+    header, _, body = httpc.raw(host, port, request.encode(),
+                                tls=base.startswith("https:")).partition(b"\r\n\r\n")
+    return header.decode("latin-1").lower(), body
+
+
+def probe_host(url, report, where):
+    base, target = httpc.split(url)
+    head, _ = _bare(base, f"GET {target} HTTP/1.1\r\nConnection: close\r\n\r\n")
+    report.prefer(head[:12] in ("http/1.0 400", "http/1.1 400"), "HTTP-24", where,
+                  f"no Host: {head[:40]!r}")
+
+
+def probe_http2(url, report, where):
+    playlist = _current(url)
+    can_hold = (playlist.server_control or {}).get("CAN-BLOCK-RELOAD") == "YES"
+    http2.probe(url, f"_HLS_msn={playlist.last_complete + 2}" if can_hold else None, report, where)
+
+
+def probe_tls(url, report, where):
+    if url.startswith("https:"):
+        with httpc.tls_socket(httpc.split(url)[0]) as connection:
+            rules_http.check_tls(connection.version(), connection.cipher()[0], report, where)
+
+
 def probe_preflight(url, report, where):
     answer = httpc.fetch(url, {"Origin": "http://example.test",
                                "Access-Control-Request-Method": "GET",
@@ -201,15 +239,16 @@ def probe_preflight(url, report, where):
 def probe_media_http(url, report, where):
     """Ranges, validators and headers of a finished segment."""
     playlist = _current(url)
-    segment = next((s for s in reversed(playlist.segments) if not s.gap), None)
+    segment = next((s for s in reversed(playlist.segments) if not s.gap and not s.byte_range), None)
     if segment is None:
         return
     target = urllib.parse.urljoin(url, segment.uri)
     whole = httpc.fetch(target)
     size = len(whole.body)
-    kind = whole.headers.get("content-type", "")
-    report.prefer(kind.split(";")[0] in ("video/mp4", "audio/mp4", "video/iso.segment"), "HTTP-02",
-                  where, f"Content-Type {kind!r}")
+    kind = rules_http.content_type(whole)
+    types = _MEDIA_TYPES.get(rules_other_media.container(whole.body), (kind,))
+    report.prefer(kind in types, "HTTP-02", where, f"Content-Type {kind!r}, not {types[0]}")
+    rules_http.check_priority(httpc.fetch(url), whole, report, where)
     zipped = httpc.fetch(target, {"Accept-Encoding": "gzip"})
     report.prefer("content-encoding" not in zipped.headers, "HTTP-21", where, "media is compressed")
     report.prefer((_max_age(whole) or 0) >= 6 * (playlist.target_duration or 1), "HTTP-09", where,
@@ -266,11 +305,12 @@ def probe_unknown(url, report, where):
 
 def probe_abort(url, report, where):
     """Clients that leave while they are held do not hurt the next one (HTTP-20)."""
-    base, target = httpc.split(url)
+    base, _ = httpc.split(url)
     for _ in range(10):
+        held = httpc.with_query(url, f"_HLS_msn={_current(url).last_complete + 1}")
         client = httpc.Client(base)
         client._connect()
-        client.connection.request("GET", f"{target}?_HLS_msn={_current(url).last_complete + 1}")
+        client.connection.request("GET", httpc.split(held)[1])
         client.close()
     began = time.monotonic()
     answer = _ask(url, f"_HLS_msn={_current(url).last_complete + 1}&_HLS_part=0")

@@ -4,6 +4,9 @@ import fmp4
 # Pictures at which decoding can start. HEVC: 14496-15 counts CRA and BLA too (Apple would rather
 # have IDR, SEG-04: a passed-through source is as it is).
 _IDR = {"avc1": (5,), "hvc1": tuple(range(16, 22))}
+# Those that Apple asks for at the start of a segment (SEG-04).
+_IDR_ALONE = {"avc1": (5,), "hvc1": (19, 20)}
+_ADVICE = ("CMAF-20",)
 _VCL = {"avc1": range(1, 6), "hvc1": range(0, 32)}
 
 
@@ -15,6 +18,11 @@ def starts_with_idr(sample, entry):
     return bool(pictures) and pictures[0] in _IDR[entry]
 
 
+def _is_plain_idr(sample, entry):
+    pictures = [kind for kind in fmp4.nal_types(sample, entry) if kind in _VCL[entry]]
+    return bool(pictures) and pictures[0] in _IDR_ALONE[entry]
+
+
 def check_init(data, report, where):
     """The parsed init segment, or None."""
     try:
@@ -24,7 +32,7 @@ def check_init(data, report, where):
         return None
     for rule, message in init.faults:
         report.fail(rule, where, f"init: {message}")
-    for rule in ("CMAF-01", "CMAF-02", "CMAF-03", "CMAF-04", "CMAF-05"):
+    for rule in ("CMAF-01", "CMAF-02", "CMAF-03", "CMAF-04", "CMAF-05", "CMAF-09", "CMAF-17"):
         report.ok(rule)
     report.prefer(len(init.tracks) == 1, "CMAF-14", where, f"{len(init.tracks)} tracks")
     for track in init.tracks.values():
@@ -37,8 +45,8 @@ def check_chunk(data, init, report, where):
     """The chunks of a part or segment, judged each by itself."""
     chunks, faults = fmp4.parse_media(data, init.tracks)
     for rule, message in faults:
-        report.fail(rule, where, message)
-    for rule in ("CMAF-07", "CMAF-08", "CMAF-10", "CMAF-11"):
+        (report.warn if rule in _ADVICE else report.fail)(rule, where, message)
+    for rule in ("CMAF-07", "CMAF-08", "CMAF-10", "CMAF-11", "CMAF-20"):
         report.ok(rule)
     report.expect(chunks, "CMAF-10", where, "no chunk in it")
     for chunk in chunks:
@@ -47,7 +55,18 @@ def check_chunk(data, init, report, where):
             continue
         for sample in chunk.samples:
             _check_sync(sample, track, report, where)
+        if track.entry == "mp4a":
+            _check_aac(chunk, track, report, where)
     return chunks
+
+
+def _check_aac(chunk, track, report, where):
+    """CMAF-18. Of HE-AAC, a sample entry may name the core's rate or the output's, twice as much."""
+    odd = {sample.duration for sample in chunk.samples} - {1024, 2048}
+    report.prefer(not odd, "CMAF-18", where, f"AAC samples of {sorted(odd)[:3]} ticks")
+    if track.sample_rate:
+        report.prefer(track.timescale in (track.sample_rate, 2 * track.sample_rate), "CMAF-18",
+                      where, f"timescale {track.timescale}, sampling rate {track.sample_rate}")
 
 
 def _check_sync(sample, track, report, where):
@@ -75,6 +94,7 @@ class RenditionMedia:
         self.end = None  # Decode end of the newest part, in ticks.
         self.sequence = None
         self.newest = None  # (msn, index) of the newest part judged.
+        self.kinds = {}  # Discontinuity sequence number -> what its media is like.
         self.missing = 0.0  # Seconds of parts with GAP=YES since then.
 
     def add_init(self, uri, data):
@@ -83,6 +103,18 @@ class RenditionMedia:
         if uri not in self.inits:
             self.inits[uri] = check_init(data, self.report, self.where)
         return self.inits[uri]
+
+    def note_kind(self, segment, container):
+        """SEG-08, CMAF-16: what `segment` is like, and what others between two discontinuities."""
+        init = self.inits.get(segment.map_uri)
+        tracks = init.tracks.values() if init else ()
+        kind = (container, sorted((t.handler, t.entry) for t in tracks))
+        detail = sorted((t.track_id, t.codec, t.timescale, t.width, t.height) for t in tracks)
+        known = self.kinds.setdefault(segment.discontinuity_sequence, (kind, detail))
+        if self.report.expect(known[0] == kind, "SEG-08", self.where,
+                              f"segment {segment.msn} is {kind}, others are {known[0]}") and tracks:
+            self.report.expect(known[1] == detail, "CMAF-16", self.where,
+                               f"segment {segment.msn} has {detail}, others have {known[1]}")
 
     def timescale(self, uri):
         init = self.inits.get(uri)
@@ -159,8 +191,10 @@ class RenditionMedia:
             self.report.prefer(not idr, "PT-08", self.where,
                                f"{part.uri} starts with an IDR unsaid")
 
-    def check_segment(self, segment, data, independent):
-        """A whole segment against its parts; `independent`: EXT-X-INDEPENDENT-SEGMENTS stands."""
+    def check_segment(self, segment, data, independent, td):
+        """A whole segment against its parts; `independent`: EXT-X-INDEPENDENT-SEGMENTS stands;
+        `td`: seconds of the target duration."""
+        self.note_kind(segment, "fMP4")
         init = self.inits.get(segment.map_uri)
         if init is None or not init.tracks:
             return None
@@ -174,6 +208,10 @@ class RenditionMedia:
         self.report.expect(abs(real - float(segment.duration)) <= frame + 0.001, "PL-17",
                            self.where,
                            f"segment {segment.msn} lasts {real:.5f}, EXTINF {segment.duration}")
+        self.report.expect(real <= td + 0.5, "SEG-07", self.where,
+                           f"segment {segment.msn} lasts {real:.3f} s, target duration {td}")
+        if track and track.handler == "vide":
+            self._check_key_pictures(chunks, track, segment)
         if track and track.handler == "vide" and independent:
             idr = starts_with_idr(chunks[0].samples[0], track.entry)
             if idr is not None:
@@ -183,14 +221,29 @@ class RenditionMedia:
         listed = [self.parts.get(part.uri) for part in segment.parts]
         if listed and all(listed):
             joined = b"".join(bytes_ for bytes_, _ in listed)
-            if not self.report.prefer(joined == data, "PT-07", self.where,
-                                      f"segment {segment.msn} is not its parts joined"):
+            if self.report.prefer(joined == data, "PT-07", self.where,
+                                  f"segment {segment.msn} is not its parts joined"):
+                self.report.ok("PT-06")
+            else:
                 mine = [s for c in chunks for s in c.samples]
                 theirs = [s for _, cs in listed for c in cs for s in c.samples]
                 same = len(mine) == len(theirs) and all(a.same_as(b) for a, b in zip(mine, theirs))
                 self.report.expect(same, "PT-06", self.where,
                                    f"segment {segment.msn} has other samples than its parts")
         return chunks
+
+    def _check_key_pictures(self, chunks, track, segment):
+        """SEG-04, SEG-05. Of codecs whose pictures are not looked into, by the sync flags."""
+        samples = [sample for chunk in chunks for sample in chunk.samples]
+        known = track.entry in _IDR
+        keys = [starts_with_idr(s, track.entry) if known else s.sync for s in samples]
+        self.report.expect(keys[0], "SEG-04", self.where,
+                           f"segment {segment.msn} starts without a key picture")
+        if known and keys[0]:
+            self.report.prefer(_is_plain_idr(samples[0], track.entry), "SEG-04", self.where,
+                               f"segment {segment.msn} starts with a CRA or BLA picture")
+        self.report.expect(any(keys), "SEG-05", self.where,
+                           f"segment {segment.msn} has no independent picture")
 
     def _check_composition(self, chunks, segment):
         times = sorted((s.dts + s.composition_offset, s.duration)

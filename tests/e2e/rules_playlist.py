@@ -1,18 +1,19 @@
-"""Rules on playlists alone: one version, two successive ones, a delta, all renditions.
-
-Rule ids and levels are those of the LL-HLS requirements (bis = draft-pantos-hls-rfc8216bis-22).
-"""
+"""Rules on one media playlist's text: one version, two successive ones, a delta."""
 import math
 from decimal import Decimal
 
+from playlist import parse_date
+
 _HALF = Decimal("0.5")
+# Media that has no init segment; everything else is taken for fMP4, which needs one (PL-16).
+_WITHOUT_MAP = (".ts", ".aac", ".ac3", ".ec3", ".mp3", ".vtt", ".webvtt")
 
 
 def round_half_up(value):
     return int(math.floor(value + _HALF))
 
 
-def _note_faults(faults, where, report):
+def note_faults(faults, where, report):
     for rule, message in faults:
         report.fail(rule, where, message)
     for rule in ("SYN-01", "SYN-02", "SYN-03", "SYN-04", "SYN-05", "SYN-08", "SYN-09", "SYN-10"):
@@ -22,80 +23,22 @@ def _note_faults(faults, where, report):
 def needed_version(playlist):
     """bis 8."""
     version = 1
+    ranged = playlist.i_frames_only or any(s.byte_range for s in playlist.segments)
     if any(s.duration is not None and "." in str(s.duration) for s in playlist.segments):
         version = 3
+    if ranged:
+        version = 4
     if "EXT-X-MAP" in playlist.tags:
         version = 6
     if playlist.skipped:
-        version = 9
+        version = 10 if playlist.removed_date_ranges is not None else 9
     return version
-
-
-# --- Multivariant ---------------------------------------------------------------------------
-
-def check_multivariant(playlist, report, where="multivariant"):
-    _note_faults(playlist.faults, where, report)
-    groups = {(m.get("TYPE"), m.get("GROUP-ID")) for m in playlist.media}
-    for variant in playlist.variants:
-        name = f"{where} {variant['URI']}"
-        video = "RESOLUTION" in variant or _has_video(variant.get("CODECS", ""))
-        report.expect(variant.get("BANDWIDTH", "0") != "0", "MV-01", name, "no BANDWIDTH")
-        report.expect("AVERAGE-BANDWIDTH" in variant, "MV-02", name, "no AVERAGE-BANDWIDTH")
-        if "AVERAGE-BANDWIDTH" in variant and "BANDWIDTH" in variant:
-            report.prefer(int(variant["AVERAGE-BANDWIDTH"]) <= int(variant["BANDWIDTH"]), "MV-04",
-                          name, "AVERAGE-BANDWIDTH above BANDWIDTH")
-        report.expect(variant.get("CODECS"), "MV-05", name, "no CODECS")
-        if video:
-            report.expect("RESOLUTION" in variant, "MV-08", name, "no RESOLUTION")
-            report.expect("FRAME-RATE" in variant, "MV-10", name, "no FRAME-RATE")
-            decimals = variant.get("FRAME-RATE", "").partition(".")[2]
-            report.expect(len(decimals) <= 3, "MV-11", name, "FRAME-RATE with over three decimals")
-        for kind in ("AUDIO", "VIDEO", "SUBTITLES"):
-            if kind in variant:
-                report.expect((kind, variant[kind]) in groups, "MV-12", name,
-                              f"{kind} group {variant[kind]!r} does not exist")
-        if "AUDIO" in variant:
-            report.expect(_has_audio(variant.get("CODECS", "")), "MV-06", name,
-                          "CODECS lacks the audio of the group")
-    _check_media_tags(playlist, report, where)
-    for attribute, rule in (("CLOSED-CAPTIONS", "MV-21"), ("SCORE", "MV-22")):
-        having = [attribute in variant for variant in playlist.variants]
-        judge = report.expect if rule == "MV-21" else report.prefer
-        judge(all(having) or not any(having), rule, where, f"{attribute} on some variants only")
-
-
-def _has_video(codecs):
-    return any(c.strip()[:4] in ("avc1", "avc3", "hvc1", "hev1", "av01", "vp09")
-               for c in codecs.split(","))
-
-
-def _has_audio(codecs):
-    return any(c.strip()[:4] in ("mp4a", "Opus", "opus", "fLaC", "ac-3", "ec-3")
-               for c in codecs.split(","))
-
-
-def _check_media_tags(playlist, report, where):
-    names, defaults = set(), {}
-    for media in playlist.media:
-        group = (media.get("TYPE"), media.get("GROUP-ID"))
-        name = f"{where} {group}"
-        report.expect((group, media.get("NAME")) not in names, "MV-14", name, "NAME twice")
-        names.add((group, media.get("NAME")))
-        if media.get("DEFAULT") == "YES":
-            defaults[group] = defaults.get(group, 0) + 1
-            report.expect(media.get("AUTOSELECT") != "NO", "MV-13", name,
-                          "DEFAULT=YES with AUTOSELECT=NO")
-        report.expect(defaults.get(group, 0) <= 1, "MV-14", name, "more than one DEFAULT")
-        if media.get("TYPE") != "AUDIO":
-            report.expect("CHANNELS" not in media, "MV-13", name, "CHANNELS on what is no audio")
-        else:
-            report.prefer("CHANNELS" in media, "MV-16", name, "no CHANNELS")
 
 
 # --- One version of a media playlist --------------------------------------------------------
 
 def check_media(playlist, report, where):
-    _note_faults(playlist.faults, where, report)
+    note_faults(playlist.faults, where, report)
     needed = needed_version(playlist)
     report.expect(playlist.version >= needed, "SYN-06", where,
                   f"version {playlist.version}, needs {needed}")
@@ -105,14 +48,25 @@ def check_media(playlist, report, where):
                          "no EXT-X-TARGETDURATION"):
         return
     td = playlist.target_duration
+    report.ok("PL-08")
+    if any(playlist.parts()):
+        report.ok("PT-10")
     _check_control(playlist, report, where)
     _check_segments(playlist, report, where)
     _check_parts(playlist, report, where)
     _check_hints(playlist, report, where)
+    _check_date_ranges(playlist, report, where)
     if not playlist.endlist:
         report.expect(playlist.playlist_type in (None, "EVENT"), "PL-14", where,
                       f"PLAYLIST-TYPE {playlist.playlist_type}")
     total = sum((s.duration for s in playlist.segments), Decimal(0))
+    if playlist.start and not playlist.endlist:
+        offset = Decimal(playlist.start.get("TIME-OFFSET", "0"))
+        left = -offset if offset < 0 else total - offset
+        report.prefer(left >= 3 * td, "PL-19", where, f"EXT-X-START {left} s from the end")
+    if total > 120 and not playlist.skipped and not playlist.endlist:
+        report.prefer("CAN-SKIP-UNTIL" in (playlist.server_control or {}), "SC-09", where,
+                      f"no delta updates of a window of {total} s")
     if playlist.msn + playlist.skipped > 0 and not playlist.skipped and not playlist.endlist:
         report.figures.setdefault(f"window of {where}", f"{total} s")
     if playlist.msn and not playlist.skipped:
@@ -149,11 +103,12 @@ def _check_segments(playlist, report, where):
         report.expect(round_half_up(segment.duration) <= td, "PL-02", where,
                       f"EXTINF {segment.duration} of {segment.msn} over TD {td}")
         if not segment.gap:
-            report.expect(segment.uri not in uris, "PL-23", where,
+            report.expect((segment.uri, segment.byte_range) not in uris, "PL-23", where,
                           f"{segment.uri} twice")
-            uris.add(segment.uri)
-            report.expect(segment.map_uri or playlist.skipped, "PL-16", where,
-                          f"no EXT-X-MAP before segment {segment.msn}")
+            uris.add((segment.uri, segment.byte_range))
+            if not segment.uri.partition("?")[0].endswith(_WITHOUT_MAP):
+                report.expect(segment.map_uri or playlist.skipped, "PL-16", where,
+                              f"no EXT-X-MAP before segment {segment.msn}")
         if segment.parts and segment.parts[0].index == 0 and not segment.gap:
             total = sum((part.duration for part in segment.parts), Decimal(0))
             slack = Decimal("0.0015") * len(segment.parts) + Decimal("0.002")
@@ -199,8 +154,9 @@ def _check_parts(playlist, report, where):
             if not (last or part.independent or part.gap or (following and following.gap)):
                 report.expect(part.duration >= pt * Decimal("0.85"), "PT-03", where,
                               f"{name}: {part.duration} < 0.85 x {pt}")
-            report.expect(part.uri not in uris, "PL-23", where, f"{part.uri} twice")
-            uris.add(part.uri)
+            report.expect((part.uri, part.byte_range) not in uris, "PL-23", where,
+                          f"{part.uri} twice")
+            uris.add((part.uri, part.byte_range))
         if segment.parts and playlist.independent_segments:
             report.prefer(segment.parts[0].independent, "PT-18", where,
                           f"first part of {segment.msn} is not INDEPENDENT")
@@ -228,10 +184,56 @@ def _check_hints(playlist, report, where):
     kinds = [hint.get("TYPE") for hint in playlist.hints]
     report.expect("PART" in kinds, "HINT-01", where, "no PRELOAD-HINT:TYPE=PART")
     report.prefer(len(kinds) == len(set(kinds)), "HINT-02", where, "more than one hint of a type")
-    listed = {part.uri for part in playlist.parts()}
+    listed = {part.uri for part in playlist.parts() if not part.byte_range}
     for hint in playlist.hints:
         report.expect(hint.get("URI") not in listed, "HINT-03", where,
                       f"hint names the listed part {hint.get('URI')}")
+
+
+def _merged_date_ranges(playlist):
+    """({id: attributes of all its tags}, ids that two tags say different things of)"""
+    known, changed = {}, set()
+    for tag in playlist.date_ranges:
+        before = known.setdefault(tag.get("ID"), {})
+        if any(before.get(name, value) != value for name, value in tag.items()):
+            changed.add(tag.get("ID"))
+        before.update(tag)
+    return known, changed
+
+
+def _end_of(date_range):
+    """Seconds since the epoch, or None where the tag says neither."""
+    start = parse_date(date_range.get("START-DATE", ""))
+    if "END-DATE" in date_range:
+        return parse_date(date_range["END-DATE"])
+    if start is not None and "DURATION" in date_range:
+        return start + float(date_range["DURATION"])
+    return None
+
+
+def _check_date_ranges(playlist, report, where):
+    if not playlist.date_ranges:
+        return
+    dated = any(s.pdt_text for s in playlist.segments + ([playlist.open] if playlist.open else []))
+    report.expect(dated, "PL-20", where, "EXT-X-DATERANGE without EXT-X-PROGRAM-DATE-TIME")
+    known, changed = _merged_date_ranges(playlist)
+    for name in changed:
+        report.fail("PL-20", where, f"two tags of date range {name!r} differ")
+    for name, tag in known.items():
+        start, end = parse_date(tag.get("START-DATE", "")), parse_date(tag.get("END-DATE", ""))
+        if not report.expect(start is not None or playlist.skipped, "PL-20", where,
+                             f"date range {name!r} without START-DATE") or start is None:
+            continue
+        if end is not None:
+            report.expect(end >= start, "PL-20", where, f"date range {name!r} ends before it begins")
+            length = float(tag.get("DURATION", end - start))
+            report.expect(abs(start + length - end) < 0.002, "PL-20", where,
+                          f"END-DATE of {name!r} is not START-DATE + DURATION")
+        if "END-ON-NEXT" in tag:
+            good = tag["END-ON-NEXT"] == "YES" and "CLASS" in tag and not (
+                "DURATION" in tag or "END-DATE" in tag)
+            report.expect(good, "PL-20", where,
+                          f"END-ON-NEXT of {name!r} without CLASS or with an end")
 
 
 # --- Two versions -----------------------------------------------------------------------------
@@ -263,6 +265,19 @@ def check_update(old, new, report, where):
         report.expect(len(new.segments) >= 6, "PL-13", where,
                       f"window of {len(new.segments)} segments")
     _check_part_update(old, new, report, where)
+    _check_date_range_update(old, new, report, where)
+
+
+def _check_date_range_update(old, new, report, where):
+    (before, _), (after, _) = _merged_date_ranges(old), _merged_date_ranges(new)
+    begin = new.window()[0]
+    for name, tag in before.items():
+        if name in after:
+            same = all(after[name].get(key, value) == value for key, value in tag.items())
+            report.expect(same, "PL-20", where, f"date range {name!r} changed")
+        elif begin is not None and _end_of(tag) is not None:
+            report.expect(_end_of(tag) <= begin, "PL-20", where,
+                          f"date range {name!r} went while it was in the window")
 
 
 def _check_part_update(old, new, report, where):
@@ -284,10 +299,23 @@ def _check_part_update(old, new, report, where):
         judge = report.prefer if crossed else report.expect
         judge(fresh[0].uri == hints[0].get("URI"), "HINT-03", where,
               f"hinted {hints[0].get('URI')}, came {fresh[0].uri}")
+    if fresh:
+        _check_map_hint(old, new, edge[0], fresh[0].msn, report, where)
+
+
+def _check_map_hint(old, new, before, after, report, where):
+    """`before` and `after`: the segments of the last part of `old` and of the next of `new`."""
+    maps = {s.msn: s.map_uri for s in new.segments + ([new.open] if new.open else [])}
+    if maps.get(before) and maps.get(after) != maps[before]:
+        hinted = [hint.get("URI") for hint in old.hints if hint.get("TYPE") == "MAP"]
+        report.prefer(maps[after] in hinted, "HINT-10", where,
+                      f"{maps[after]} came without a hint of TYPE=MAP")
 
 
 def check_delta(delta, full, report, where):
     """`delta` is the answer to _HLS_skip=YES, `full` the same version in full."""
+    note_faults(delta.faults, where, report)
+    report.ok("DU-05")
     until = Decimal((full.server_control or {}).get("CAN-SKIP-UNTIL", "0"))
     total = sum((s.duration for s in full.segments), Decimal(0))
     if until == 0:
@@ -312,6 +340,7 @@ def check_delta(delta, full, report, where):
     report.expect(delta.msn == full.msn and
                   delta.discontinuity_sequence == full.discontinuity_sequence, "DU-03", where,
                   "the delta has other sequence numbers")
+    check_removed_date_ranges(delta, full, report, where)
     rest = [(s.msn, s.uri, s.duration) for s in full.segments[delta.skipped:]]
     report.expect([(s.msn, s.uri, s.duration) for s in delta.segments] == rest, "DU-03", where,
                   "old + delta is not the full playlist")
@@ -319,37 +348,12 @@ def check_delta(delta, full, report, where):
                   where, "hints or rendition reports missing")
 
 
-# --- All renditions -------------------------------------------------------------------------
-
-def check_presentation(playlists, report):
-    """Latest playlists by URL; the largest part target decides PART-HOLD-BACK (SC-03)."""
-    known = {url: p for url, p in playlists.items() if p is not None}
-    if not known:
-        return
-    first_url, first = next(iter(known.items()))
-    largest = max((p.part_target for p in known.values() if p.part_target), default=None)
-    for url, playlist in known.items():
-        report.expect(playlist.target_duration == first.target_duration, "PL-04", url,
-                      f"TD {playlist.target_duration}, {first.target_duration} in {first_url}")
-        report.expect(playlist.server_control == first.server_control, "SC-07", url,
-                      "EXT-X-SERVER-CONTROL differs between renditions")
-        hold = Decimal((playlist.server_control or {}).get("PART-HOLD-BACK", "0"))
-        if largest and hold:
-            report.expect(hold >= 3 * largest, "SC-03", url,
-                          f"PART-HOLD-BACK {hold} < 3 x the largest part target {largest}")
-        dated = any(s.pdt_text for s in playlist.segments)
-        report.expect(dated == any(s.pdt_text for s in first.segments), "XR-03", url,
-                      "only some renditions have dates")
-        by_number = {s.msn: s for s in first.segments}
-        for segment in playlist.segments:
-            other = by_number.get(segment.msn)
-            if other is None:
-                continue
-            report.expect(segment.discontinuity_sequence == other.discontinuity_sequence, "XR-04",
-                          url, f"discontinuity sequence of {segment.msn} differs from {first_url}")
-            if segment.pdt is not None and other.pdt is not None:
-                # Sound that begins after the picture has a short first segment: its end agrees.
-                late = segment.pdt - other.pdt
-                apart = min(abs(late), abs(late + float(segment.duration - other.duration)))
-                report.expect(apart <= 0.1, "XR-03", url,
-                              f"dates of {segment.msn} are {apart:.3f} s apart")
+def check_removed_date_ranges(delta, full, report, where):
+    """DU-09: what a delta may leave out of the date ranges, and must say of those that went."""
+    ids = [{tag.get("ID") for tag in each.date_ranges} for each in (delta, full)]
+    offered = (full.server_control or {}).get("CAN-SKIP-DATERANGES") == "YES"
+    if delta.removed_date_ranges is not None:
+        report.expect(offered and delta.version >= 10, "DU-09", where,
+                      "RECENTLY-REMOVED-DATERANGES that was not offered, or below version 10")
+    else:
+        report.expect(ids[0] == ids[1], "DU-09", where, "date ranges are missing in the delta")

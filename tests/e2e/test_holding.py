@@ -3,9 +3,9 @@ import signal
 import threading
 import time
 
+import caches
 import decode
 import httpc
-import nginx
 import publishers
 from browser import Browser
 from harness import MachineLoad, expect, test, wait_for
@@ -241,7 +241,7 @@ def show_ends_after_the_grace_and_another_begins(case):
 def show_after_the_grace_plays_through_a_caching_nginx(case):
     """Away for longer than the grace: who comes through the cache sees the end, then the new show."""
     server = case.server(LADDER)
-    edge = nginx.in_front_of(case, server)
+    edge = caches.nginx(case, server).base
     playlist = f"{edge}/live/ladder/source/index.m3u8"
     publisher = publishers.ffmpeg_small(case, server, "secret-ladder")
     server.wait_playable("ladder", renditions=3)

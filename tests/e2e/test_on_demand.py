@@ -1,5 +1,8 @@
 """Rungs that are encoded only while somebody asks for them."""
+import json
 import time
+import urllib.error
+import urllib.request
 
 import decode
 import httpc
@@ -101,3 +104,37 @@ def page_switches_through_sleeping_rungs(case):
         expect(not fatal_or_decode(state), str(fatal_or_decode(state)))
         expect(stalls == 0, f"{stalls} stalls: {state['errors'][-5:]}")
         expect(not browser.exceptions(), str(browser.exceptions()))
+
+
+@test(timeout=60)
+def operator_says_when_a_rung_is_encoded(case):
+    """Over the API, in the middle of a show: always, off, and as configured again."""
+    server = case.server({**LADDER, "api": {"token": "let-me-in-1"}})
+    publishers.ffmpeg_small(case, server, "secret-ladder")
+    server.wait_playable("ladder", renditions=4)
+    api = f"http://127.0.0.1:{server.api_port}/api/v1/channels/ladder/rungs/180p"
+
+    def say(method, query="", token="let-me-in-1"):
+        request = urllib.request.Request(api + query, method=method,
+                                         headers={"Authorization": f"Bearer {token}"})
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+
+    status, said = say("PUT", "?encode=always", token="wrong")
+    expect(status == 401 and "api.token" in said["error"], f"{status} {said}")
+    status, said = say("PUT", "?encode=always")
+    expect(status == 200 and said["encode"] == "always", f"{status} {said}")
+    wait_for(lambda: idle(server) == {"90p"}, 10, "the rung to be encoded for nobody")
+    status, said = say("PUT", "?encode=off")
+    expect(status == 200 and said["encode"] == "off", f"{status} {said}")
+    wait_for(lambda: server.metric("millrace_transcode_workers") == 0, 10, "the worker to end")
+    expect("180p" not in httpc.fetch(server.url("ladder")).text, "it is still listed")
+    wait_for(lambda: media(server, "180p").segments[-1].gap, 10, "its playlist to have gaps")
+    status, said = say("DELETE")
+    expect(status == 200 and said["by"] == "configuration", f"{status} {said}")
+    wait_for(lambda: not media(server, "180p").segments[-1].gap, 10, "it to be encoded again")
+    expect("180p" in httpc.fetch(server.url("ladder")).text, "it is not listed again")
+    judge(case, server, "ladder", 5.0)

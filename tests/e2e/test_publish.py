@@ -64,7 +64,8 @@ def file_through(case, name, channel="ladder", renditions=3, probes=False, secon
     return server, found
 
 
-@test(timeout=90, on="both")
+# Sanitized, decoding and scaling 1080p alone fills a core: on a slow machine rungs have gaps.
+@test(timeout=90, on="release")
 def talk_with_b_frames_and_every_probe(case):
     """OBS-like 1080p30 with B-frames, filler and an early key frame, through source and 360p."""
     file_through(case, "talk_1080p30_obs_bframes_4500k.flv", probes=True, seconds=14.0)

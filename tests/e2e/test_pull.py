@@ -1,6 +1,7 @@
 """Channels that are pulled: every scheme against foreign servers, failover, and publishers."""
 import signal
 
+import httpc
 import publishers
 import pullable
 from harness import expect, free_port, test, wait_for
@@ -164,6 +165,9 @@ def pull_gives_way_to_a_publisher(case):
     expect(on_air(server) == -1, "a source is on air beside the publisher")
     tool.stop()
     wait_for(lambda: on_air(server) == 0, 15, "the source to come back")
+    # It is on air before its first part is there: until then the publisher's show has ended.
+    url = f"{server.base}/live/one/source/index.m3u8"
+    wait_for(lambda: "EXT-X-ENDLIST" not in httpc.fetch(url).text, 10, "the show to go on")
     judge(case, server, "one", 5.0)
 
 

@@ -53,15 +53,15 @@ def publish(case, path, server, over, extra=()):
                                "-i", path, "-c", "copy", *extra, "-f", *to])
 
 
-def compare(case, server, path, what, seconds=7, channel="one"):
-    """The served offset is the source's, within 20 ms."""
+def compare(case, server, path, what, seconds=7, channel="one", within=0.020):
+    """The served offset is the source's, within 20 ms or as said."""
     own = av_offset(path, 12)
     reference = sum(own) / len(own)
     served = av_offset(f"{server.base}/live/{channel}/index.m3u8", seconds)
     worst = max((offset - reference for offset in served), key=abs)
     (case.folder / "offsets.txt").open("a").write(f"{what}: {served}, source {reference}\n")
     case.note(f"{what}: {worst * 1000:+.0f} ms")
-    expect(abs(worst) <= 0.020, f"{what}: served {served}, source {reference}")
+    expect(abs(worst) <= within, f"{what}: served {served}, source {reference}")
 
 
 def wait_for_frames(server, more):

@@ -3,59 +3,23 @@ import os
 import shutil
 import signal
 import socket
-import ssl
-import subprocess
 import time
 
 import publishers
+from certificates import Certificates
 from harness import Skip, expect, free_port, test, wait_for
 from obs import Obs
 from test_publish import PRODUCT, judge
 
 
-class Certificates:
-    """An authority of the test's own, and the server's files."""
-
-    def __init__(self, case):
-        self.folder = case.folder / "tls"
-        self.trusted = self.folder / "trusted"
-        self.trusted.mkdir(parents=True, exist_ok=True)
-        self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-                      "-nodes", "-days", "30", "-subj", "/CN=Test authority", "-keyout", "ca.key",
-                      "-out", "trusted/ca.pem")
-        self.issue("one")
-
-    def _openssl(self, *arguments):
-        done = subprocess.run(["openssl", *arguments], cwd=self.folder, capture_output=True,
-                              text=True, check=False)
-        expect(done.returncode == 0, done.stderr)
-
-    def issue(self, name, days=20):
-        """A new certificate in the place of the server's, as certbot would put it there."""
-        self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                      "-subj", f"/CN={name}", "-keyout", "new.key", "-out", "new.csr")
-        (self.folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
-        self._openssl("x509", "-req", "-in", "new.csr", "-CA", "trusted/ca.pem", "-CAkey", "ca.key",
-                      "-CAcreateserial", "-days", str(days), "-extfile", "names", "-out", "new.pem")
-        for suffix in ("key", "pem"):
-            os.replace(self.folder / f"new.{suffix}", self.folder / f"server.{suffix}")
-
-    def settings(self, port):
-        return {"tls": {"certificate": str(self.folder / "server.pem"),
-                        "key": str(self.folder / "server.key")},
-                "rtmp": {"listen_tls": [f"127.0.0.1:{port}"]}}
-
-    def seen_by_a_client(self, port):
-        """The common name of the certificate that the port has now, verified."""
-        context = ssl.create_default_context(cafile=str(self.trusted / "ca.pem"))
-        with socket.create_connection(("127.0.0.1", port), 5) as plain:
-            with context.wrap_socket(plain, server_hostname="localhost") as wrapped:
-                return dict(pair[0] for pair in wrapped.getpeercert()["subject"])["commonName"]
+def settings(certificates, port, **others):
+    return {"tls": certificates.keys(),
+            "rtmp": {"listen_tls": [f"127.0.0.1:{port}"], **others}}
 
 
 def secure_server(case):
     certificates, port = Certificates(case), free_port()
-    server = case.server(certificates.settings(port))
+    server = case.server(settings(certificates, port))
     server.wait_ready()
     return server, certificates, port
 
@@ -129,9 +93,7 @@ def rtmps_certificate_changes_under_a_publisher(case):
 def what_is_no_tls_ends_by_itself(case):
     """Plain RTMP, garbage, half a handshake, an end in the middle: each only its own connection."""
     certificates, port = Certificates(case), free_port()
-    settings = certificates.settings(port)
-    settings["rtmp"]["handshake_timeout"] = "2s"
-    server = case.server(settings)
+    server = case.server(settings(certificates, port, handshake_timeout="2s"))
     server.wait_ready()
     tool = ffmpeg_rtmps(case, port, "secret-one")
     server.wait_playable("one", renditions=2)

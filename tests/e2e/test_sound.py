@@ -8,9 +8,12 @@ import urllib.request
 
 import decode
 import rtmp
+import httpc
 from browser import Browser
 from harness import expect, test, wait_for
+from llhls import Check
 from pages import Pages
+from playlist import parse_multivariant
 from test_players import fatal_or_decode, snapshot, wait_playing
 from test_publish import judge, readable
 from test_report import codes, compare, flash_and_beep
@@ -63,16 +66,79 @@ def sound_in_other_codecs_is_aac_in_time(case):
     expect(len(workers(server)) == len(CODECS), f"workers {workers(server)}")
 
 
+@test(timeout=120)
+def sound_in_other_codecs_is_opus_where_that_is_chosen(case):
+    """AAC passes through all the same, and so does Opus, unless its packets last no 20 ms."""
+    path = flash_and_beep(case, 60)
+    sent = {"aac": ["copy"], "mp2": ["mp2"], "ac3": ["ac3"], "opus": ["libopus"],
+            "short": ["libopus", "-frame_duration", "10"]}
+    server = case.server(channels(*sent, transcode={"audio_codec": "opus"}))
+    for name, codec in sent.items():
+        publish(case, path, server, name, "-c:a", *codec)
+    for name in sent:
+        found = server.wait_playable(name, renditions=2)
+        codecs = {one["kind"]: one["codecs"] for one in found["renditions"]}
+        expect(codecs["audio"] == ("mp4a.40.2" if name == "aac" else "opus"), f"{name}: {codecs}")
+    for name in ("mp2", "ac3", "opus", "short"):
+        compare(case, server, path, name, seconds=9, channel=name, within=0.010)
+    for name in ("mp2", "opus"):
+        judge(case, server, name, 5.0)
+        readable(server, name, 2.0)
+    expect(not server.metric("millrace_transcode_audio_dropped_total"), "sound was dropped")
+    expect(len(workers(server)) == 3, f"workers {workers(server)}")
+
+
+@test(timeout=90, alone=True)
+def opus_plays_in_hls_js(case):
+    path = flash_and_beep(case, 60)
+    server = case.server(channels("one", transcode={"audio_codec": "opus"}))
+    publish(case, path, server, "one", "-c:a", "mp2")
+    server.wait_playable("one", renditions=2)
+    with Pages() as pages, Browser(case.folder / "chromium.log") as browser:
+        browser.goto(f"{pages.base}/languages.html?url={server.url('one')}")
+        wait_for(lambda: browser.evaluate("window.look && look().time > 3"), 30, "hls.js to play")
+        wait_for(lambda: browser.evaluate("look().heard > 0"), 15, "its sound")  # Counted later.
+        seen = browser.evaluate("look()")
+        expect(not seen["errors"], f"{seen}")
+
+
+@test(timeout=90)
+def opus_is_held_in_silence_and_goes_on(case):
+    path = flash_and_beep(case, 60)
+    server = case.server(channels("one", transcode={"audio_codec": "opus"}))
+    publisher = publish(case, path, server, "one", "-c:a", "libopus")
+    server.wait_playable("one", renditions=2)
+    check = Check(server.url("one"), 16.0, lenient_timing=True, with_probes=False)
+    follow = threading.Thread(target=check.run)
+    follow.start()
+    time.sleep(3)  # Somebody watches: it is held.
+    publisher.stop(signal.SIGKILL)
+    wait_for(lambda: server.metric("millrace_channel_filling", channel="one"), 10, "the hold")
+    time.sleep(2)
+    said = decode.ffmpeg_reads(f"{server.base}/live/one/audio/index.m3u8", 2.0)
+    expect(not said, said)
+    publish(case, path, server, "one", "-c:a", "libopus")
+    follow.join()
+    (case.folder / "report.txt").write_text(check.report.text())
+    broken = [l for l in check.report.lines() if l.startswith("FAIL") and "BR-02" not in l]
+    expect(not broken, "\n".join(broken))
+    expect(not server.metric("millrace_channel_filling", channel="one"), "it still fills")
+    codecs = {one["codecs"] for one in server.channels()["one"]["renditions"]}
+    expect("opus" in codecs and "mp4a.40.2" not in codecs, f"{codecs}")
+
+
 @test(timeout=90)
 def audio_worker_killed(case):
-    """Its channel goes on, picture and sound; the others do not notice."""
+    """Its channel goes on, picture and sound, and a report is written; the others do not notice."""
     path = flash_and_beep(case, 60)
-    server = case.server(channels("mp2", "opus"))
+    crashes = case.folder / "crashes"
+    server = case.server(channels("mp2", "opus", transcode={"crash_reports": str(crashes)}))
     for name in ("mp2", "opus"):
         publish(case, path, server, name, "-c:a", CODECS[name])
         server.wait_playable(name, renditions=2)
     os.kill(workers(server)[0], signal.SIGKILL)
     wait_for(lambda: server.metric("millrace_transcode_worker_restarts_total") == 1, 5, "another")
+    wait_for(lambda: list(crashes.glob("*.crash")), 5, "the crash report")
     time.sleep(4)  # What a player that joins then has is all of the new worker's.
     for name in ("mp2", "opus"):
         compare(case, server, path, name, channel=name)
@@ -87,6 +153,40 @@ def sound_is_left_out_where_nothing_may_be_transcoded(case):
     server.wait_playable("mp2", renditions=1)
     judge(case, server, "mp2", 4.0)
     expect("sound is left out channel=mp2 codec=mp2" in server.log(), "the log does not say so")
+
+
+@test(timeout=60)
+def sound_alone_is_the_last_variant(case):
+    """Of hls.audio_only: the group's own playlist once more, and FFmpeg plays that variant."""
+    path = flash_and_beep(case, 40)
+    server = case.server(channels("one", hls={"audio_only": True}))
+    publish(case, path, server, "one", "-c:a", "copy")
+    server.wait_playable("one", renditions=2)
+    judge(case, server, "one", 6.0)
+    answer = httpc.fetch(server.url("one"))
+    picture, sound = parse_multivariant(answer.text).variants
+    expect(sound["URI"] == "audio/index.m3u8" and sound["CODECS"] == "mp4a.40.2", f"{sound}")
+    expect(not {"RESOLUTION", "FRAME-RATE", "VIDEO-RANGE"} & set(sound), f"{sound}")
+    expect(0 < int(sound["BANDWIDTH"]) < int(picture["BANDWIDTH"]), f"{picture} {sound}")
+    said = decode.ffmpeg_reads(server.url("one"), 3.0)
+    expect(not said, said)
+
+
+@test(timeout=90, alone=True)
+def sound_as_a_variant_harms_neither_hls_js_nor_shaka(case):
+    """Both leave it out, since pictures cannot stop and come back in their buffers."""
+    path = flash_and_beep(case, 60)
+    server = case.server(channels("one", hls={"audio_only": True}))
+    publish(case, path, server, "one", "-c:a", "copy")
+    server.wait_playable("one", renditions=2)
+    with Pages() as pages, Browser(case.folder / "chromium.log") as browser:
+        for page, variants in (("languages", "hls.levels"), ("shaka", "player.getVariantTracks()")):
+            browser.goto(f"{pages.base}/{page}.html?url={server.url('one')}")
+            wait_for(lambda: browser.evaluate("window.look && look().time > 1"), 30, f"{page}.html")
+            count = browser.evaluate(f"{variants}.length")
+            height = browser.evaluate("document.querySelector('video').videoHeight")
+            errors = browser.evaluate("look().errors")
+            expect(count == 1 and height > 0 and not errors, f"{page}: {count} {height} {errors}")
 
 
 @test(timeout=90, alone=True)
@@ -142,7 +242,7 @@ def enhanced_rtmp_brings_rungs_and_opus(case):
     source = flash_and_beep(case, 40)
     small = clip(case, "small.flv", "-an", "-vf", "scale=160:90", "-c:v", "libx264", "-preset",
                  "ultrafast", "-tune", "zerolatency", "-g", "60", "-keyint_min", "60",
-                 "-sc_threshold", "0")
+                 "-sc_threshold", "0", "-vsync", "passthrough", "-enc_time_base", "1:1000")
     main = clip(case, "main.flv", "-an", "-c:v", "copy")
     sound = clip(case, "sound.mp4", "-vn", "-c:a", "libopus", "-movflags",
                  "frag_keyframe+empty_moov", "-frag_duration", "100000")

@@ -1,5 +1,6 @@
 """What happens to a ladder's worker is its rungs' business alone, and not for long."""
 import os
+import pathlib
 import random
 import resource
 import signal
@@ -38,6 +39,19 @@ def stop(process):
     os.kill(process, signal.SIGSTOP)
 
 
+def fill_memory(process):
+    os.kill(process, signal.SIGUSR2)
+
+
+def no_memory(case):
+    """The environment of a server whose workers fill_memory() can hit."""
+    library = case.folder / "no_memory.so"
+    source = pathlib.Path(__file__).with_name("no_memory.c")
+    made = case.run("cc", ["cc", "-shared", "-fPIC", "-O1", "-o", library, source])
+    expect(made.wait(20) == 0, made.text())
+    return {**os.environ, "LD_PRELOAD": str(library)}
+
+
 def descriptors(server):
     return len(os.listdir(f"/proc/{server.process.pid}/fd"))
 
@@ -48,11 +62,12 @@ def memory(server):
         return int(statm.read().split()[1]) * resource.getpagesize() / 1e6
 
 
-def hit_workers(case, fault, channels, rounds):
+def hit_workers(case, fault, channels, rounds, environment=None):
     """Every channel's worker is hit so many times, at different moments of its segments."""
     names = [f"shop{i}" for i in range(channels)]
     server = case.server({**LADDER, "channels": {
-        name: {"keys": [f"key-{name}"], "ladder": "small"} for name in names}})
+        name: {"keys": [f"key-{name}"], "ladder": "small"} for name in names}},
+                         environment=environment)
     clip = small_clip(case)
     for name in names:
         publishers.ffmpeg_copy(case, clip, server, f"key-{name}")
@@ -101,6 +116,28 @@ def workers_are_killed(case):
 @test(timeout=100, alone=True)
 def workers_are_stopped(case):
     hit_workers(case, stop, *((10, 5) if case.long else (3, 1)))
+
+
+# A sanitizer has an allocator of its own.
+@test(timeout=100, alone=True, on="release")
+def workers_get_no_memory_any_more(case):
+    hit_workers(case, fill_memory, *((10, 5) if case.long else (3, 1)), environment=no_memory(case))
+
+
+@test(timeout=60)
+def workers_run_on_as_many_cores_as_they_may(case):
+    names = ("shop0", "shop1")
+    server = case.server({**LADDER, "transcode": {"encode": "always", "worker_cores": 1},
+                          "channels": {name: {"keys": [f"key-{name}"], "ladder": "small"}
+                                       for name in names}})
+    for name in names:
+        publishers.ffmpeg_small(case, server, f"key-{name}", audio=False)
+    for name in names:
+        server.wait_playable(name, renditions=2)
+    cores = [os.sched_getaffinity(process) for process in workers(server)]
+    expect(len(cores) == 2 and all(len(each) == 1 for each in cores), f"cores are {cores}")
+    there_are = len(os.sched_getaffinity(server.process.pid))
+    expect(there_are == 1 or cores[0] != cores[1], f"both are on {cores}")
 
 
 @test(timeout=60, on="release")

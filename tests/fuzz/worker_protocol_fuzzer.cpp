@@ -40,6 +40,10 @@ millrace::Status read_any(MessageType type, const Bytes& body) {
       if (const auto read = read_failure(body); read.has_value())
         CHECK(write_failure(read.value()).slice(kHeaderBytes) == body);
       break;
+    case MessageType::kDevice:
+      if (const auto read = read_device(body); read.has_value())
+        CHECK(write_device(read.value()).slice(kHeaderBytes) == body);
+      break;
   }
   return millrace::ok();
 }
