@@ -253,7 +253,7 @@ void Channel::close() {
   report_->end();
   forget_hold();
   drop_ladder();
-  if (output_) output_->end();
+  if (output_ && context_.config.limits.end_on_stop) output_->end();
 }
 
 // --- The pipeline, back to front --------------------------------------------------------------

@@ -86,7 +86,8 @@ class Channel final : private ingest::TimelineEvents, private Sink<EncodedPacket
   void set_encode(const std::string& rung, std::optional<transcode::RungMode> mode);
   /// Ten times a second.
   void tick();
-  /// The server stops: the ladder and what is held back are let go, the playlists end.
+  /// The server stops: the ladder and what is held back are let go. With limits.end_on_stop the
+  /// playlists end.
   void close();
 
   ChannelStatus status() const;                  ///< Any thread.

@@ -112,6 +112,7 @@ struct LimitsConfig {
   std::size_t channels = 10'000;
   std::size_t event_loops = 0;  ///< 0: one per core.
   std::chrono::milliseconds grace{15'000};
+  bool end_on_stop = false;       ///< A stop of the server ends the shows; else they may go on.
   bool end_on_unpublish = true;   ///< A publisher that says goodbye ends the show without grace.
   bool takeover = true;           ///< A second publisher takes over; else it is refused.
   ingest::PublishLimits publish;  ///< Of every publisher whose channel does not say else.

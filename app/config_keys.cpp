@@ -143,6 +143,10 @@ constexpr ConfigKey<Config> kConfigKeys[] = {
     {"limits.channels", count(1, 1'000'000), MEMBER(limits.channels),
      "Channels that were published to since the start; past it a new one is refused. At least as "
      "many as are configured."},
+    {"limits.end_on_stop", kBoolean, MEMBER(limits.end_on_stop),
+     "Whether a stop of the server ends the shows, so that players stop too. Else players try "
+     "again "
+     "until it is back, or give up by themselves."},
     {"limits.end_on_unpublish", kBoolean, MEMBER(limits.end_on_unpublish),
      "Whether a publisher that says goodbye (the streamer presses stop) ends the show at once; "
      "else "

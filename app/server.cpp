@@ -166,7 +166,7 @@ std::unique_ptr<transcode::DeviceProbe> start_probe(const std::string& worker_pa
   return nullptr;
 }
 
-/// Viewers get the answers that are on their way: the last playlists, with their end.
+/// Viewers get the answers that are on their way.
 void drain(net::HttpServer& server) {
   server.stop_accepting();
   const auto deadline = std::chrono::steady_clock::now() + kDrain;
@@ -246,6 +246,9 @@ int run_server(const Config& config, const ServerOptions& options) {
     }
     origin_options.dvr = std::move(dvr).value();
   }
+  for (const auto& [name, channel] : config.channels) origin_options.expected.insert(name);
+  for (const std::string& name : state.value()->names()) origin_options.expected.insert(name);
+  origin_options.expected_for = std::chrono::ceil<std::chrono::seconds>(config.limits.grace);
   const auto origin = hls::create_origin(std::move(origin_options), loops, metrics, clock);
   const auto capacity =
       transcode::create_capacity({.limit = config.transcode.max_load / 100.0}, metrics);
@@ -314,6 +317,7 @@ int run_server(const Config& config, const ServerOptions& options) {
   webhooks.value().stop();
   pull_sources.stop();
   channels.close_all();
+  origin->interrupt();
   if (listeners.value().operators) listeners.value().operators->stop_accepting();
   drain(*listeners.value().viewers);
   loops.stop_and_join();

@@ -97,6 +97,12 @@ const ChannelState* StateStore::find(const std::string& channel) const {
   return found == loaded_.end() ? nullptr : &found->second;
 }
 
+std::vector<std::string> StateStore::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, state] : loaded_) names.push_back(name);
+  return names;
+}
+
 void StateStore::record(const std::string& channel, const ChannelState& state) {
   if (path_.empty()) return;
   {

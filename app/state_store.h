@@ -37,6 +37,8 @@ class StateStore {
 
   /// What was recorded before this start, if anything.
   const ChannelState* find(const std::string& channel) const;
+  /// Of the channels that find() has.
+  std::vector<std::string> names() const;
   /// Queues the record; it reaches the disk within moments. A channel's later record replaces a
   /// queued earlier one, so the queue has one entry a channel at most.
   void record(const std::string& channel, const ChannelState& state);

@@ -54,13 +54,13 @@ void ChannelOutput::answer_media(const std::shared_ptr<net::HttpExchange>& excha
         if (path.number == window.next_part() && !windows_.has_ended()) {
           parked = park(output->parts, {path.number, 0},
                         {.exchange = exchange, .since = context_.clock.steady_now()});
-          if (!parked) refusal = {503, "too many requests wait"};
+          if (!parked) refusal = no_room();
         }
       }
     }
     if (size_of(body) == 0 && !parked) kept = find_kept(path);
   }
-  if (parked) return forget_when_aborted(*exchange, *output, MediaObject::kPart, *parked);
+  if (parked) return forget_when_aborted(*exchange, &output->parts, *parked);
   if (kept)
     return answer_kept(
         exchange,

@@ -9,18 +9,19 @@
 
 namespace millrace::hls {
 
-void ChannelOutput::answer_multivariant(net::HttpExchange& exchange) {
-  const auto directives = parse_delivery_directives(exchange.request().query);
+void ChannelOutput::answer_multivariant(const std::shared_ptr<net::HttpExchange>& exchange,
+                                        TimePoint came_at) {
+  const auto directives = parse_delivery_directives(exchange->request().query);
   bool is_dvr = directives.has_value() && directives.value().dvr;
   std::shared_ptr<const PlaylistText> text;
   std::vector<playlist::RenditionEntry> entries;
   std::uint64_t version = 0, target_seconds = 0;
   bool has_ended = false;
   auto captions = playlist::ClosedCaptions::kNone;
+  std::optional<ParkedRequests::Key> parked;
   Refusal refusal;
   {
     const MutexLock lock(mutex_);
-    refusal = not_ready();
     is_dvr = is_dvr && windows_.past();
     version = windows_.multivariant_version();
     target_seconds = windows_.target_seconds();
@@ -39,8 +40,10 @@ void ChannelOutput::answer_multivariant(net::HttpExchange& exchange) {
                            .track = init->track});
       }
     }
+    if (!text && entries.empty()) parked = wait_for_beginning(exchange, came_at, refusal);
   }
-  if (!text && entries.empty()) return decline(exchange, MediaObject::kMultivariant, refusal);
+  if (parked) return forget_when_aborted(*exchange, &beginners_, *parked);
+  if (!text && entries.empty()) return decline(*exchange, MediaObject::kMultivariant, refusal);
   if (!text) {
     text = std::make_shared<const PlaylistText>(
         playlist::render_multivariant(entries, captions,
@@ -54,8 +57,8 @@ void ChannelOutput::answer_multivariant(net::HttpExchange& exchange) {
     (is_dvr ? dvr_multivariant_ : multivariant_) = {text, version};
   }
   const auto kept_as = has_ended ? CacheClass::kEnded : CacheClass::kMultivariant;
-  exchange.respond(playlist_response(exchange.request(), *text, MediaObject::kMultivariant,
-                                     cache_rule(context_.options.cache, kept_as, target_seconds)));
+  exchange->respond(playlist_response(exchange->request(), *text, MediaObject::kMultivariant,
+                                      cache_rule(context_.options.cache, kept_as, target_seconds)));
 }
 
 }  // namespace millrace::hls

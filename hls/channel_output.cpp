@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "hls/channel_output_rendition.h"
+#include "hls/playback/playback_path.h"
 #include "hls/responses.h"
 
 namespace millrace::hls {
@@ -20,6 +21,7 @@ constexpr int kCatchUpTargets = 3;
 constexpr MediaTime kCatchUpLowLatency = std::chrono::milliseconds(1);
 // Where no target duration is promised yet.
 constexpr std::uint64_t kUsualTargetSeconds = 2;
+constexpr std::string_view kInterruptedText = "the server stops";
 
 }  // namespace
 
@@ -37,10 +39,29 @@ OriginContext::OriginContext(Options its_options, Metrics& its_metrics, const Cl
                                      "Requests that wait for a part or a playlist.")),
       parked_seconds(its_metrics.histogram("millrace_hls_parked_seconds",
                                            "How long requests waited for a part or a playlist.",
-                                           latency_bounds())) {}
+                                           latency_bounds())),
+      expected_until(its_clock.steady_now() + options.expected_for) {}
 
-ChannelOutput::ChannelOutput(std::string name, std::uint64_t discontinuity_sequence,
-                             OriginContext& context, const std::vector<DvrFound>& found)
+bool OriginContext::make_room() {
+  if (parked.fetch_add(1) >= options.max_parked_requests) {
+    --parked;
+    return false;
+  }
+  parked_gauge.add(1);
+  return true;
+}
+
+void OriginContext::count_let_go(std::size_t requests) {
+  parked -= requests;
+  parked_gauge.add(-static_cast<double>(requests));
+}
+
+bool OriginContext::is_expected(std::string_view channel) const {
+  return clock.steady_now() < expected_until && options.expected.contains(channel);
+}
+
+ChannelOutput::ChannelOutput(std::string name, OriginContext& context,
+                             const std::vector<DvrFound>& found)
     : name_(std::move(name)),
       context_(context),
       publish_latency_(context.metrics.histogram(
@@ -50,7 +71,7 @@ ChannelOutput::ChannelOutput(std::string name, std::uint64_t discontinuity_seque
       late_parts_(context.metrics.counter("millrace_hls_late_parts_total",
                                           "Parts that came when their segment was closed already.",
                                           {{"channel", name_}})),
-      windows_(name_, context.options.window, discontinuity_sequence, context.metrics) {
+      windows_(name_, context.options.window, 0, context.metrics) {
   if (!context.options.dvr) return;
   const auto window = context.options.dvr->options().window_of(name_);
   if (window.count() == 0) return;
@@ -94,7 +115,7 @@ void ChannelOutput::refuse(std::string_view name, bool is_refused) {
       windows_.refuse(rendition, is_refused, context_.clock.steady_now());
       // Whoever waits for it to wake up learns it now.
       if (is_refused && rendition.is_resting)
-        take(output->playlists.take_all(), Woken::Why::kPlaylist, *output, woken);
+        take(output->playlists.take_all(), Woken::Why::kPlaylist, output.get(), woken);
     }
   }
   let_out(std::move(woken));
@@ -168,8 +189,22 @@ void ChannelOutput::end() {
     windows_.end(context_.clock.steady_now());
     collect(woken);
     // What was hinted will not come.
-    for (auto& output : outputs_) take(output->parts.take_all(), Woken::Why::kPart, *output, woken);
+    for (auto& output : outputs_)
+      take(output->parts.take_all(), Woken::Why::kPart, output.get(), woken);
     account();
+  }
+  let_out(std::move(woken));
+}
+
+void ChannelOutput::interrupt() {
+  WokenList woken;
+  {
+    const MutexLock lock(mutex_);
+    is_interrupted_ = true;
+    for (auto& output : outputs_)
+      for (auto* const place : {&output->playlists, &output->parts})
+        take(place->take_all(), Woken::Why::kInterrupted, output.get(), woken);
+    take(beginners_.take_all(), Woken::Why::kInterrupted, nullptr, woken);
   }
   let_out(std::move(woken));
 }
@@ -183,13 +218,16 @@ void ChannelOutput::tick() {
     const std::chrono::seconds target(std::max(windows_.target_seconds(), kUsualTargetSeconds));
     for (auto& output : outputs_)
       for (auto* const place : {&output->playlists, &output->parts})
-        take(place->take_since(now - kHoldTargets * target), Woken::Why::kTooLate, *output, woken);
+        take(place->take_since(now - kHoldTargets * target), Woken::Why::kTooLate, output.get(),
+             woken);
     for (auto& output : outputs_) {
       auto given_up = output->playlists.take_impatient(now - kIdlePatience);
       if (given_up.empty()) continue;
       windows_.give_up(output->rendition, now);
-      take(std::move(given_up), Woken::Why::kPlaylist, *output, woken);
+      take(std::move(given_up), Woken::Why::kPlaylist, output.get(), woken);
     }
+    collect_beginners(now, woken);
+    take(beginners_.take_since(now - kBeginningPatience), Woken::Why::kTooLate, nullptr, woken);
     account();
   }
   let_out(std::move(woken));
@@ -254,9 +292,23 @@ ChannelOutput::Output* ChannelOutput::find_output(std::string_view rendition) {
   return nullptr;
 }
 
-ChannelOutput::Refusal ChannelOutput::not_ready() const {
-  if (windows_.has_ended()) return {404, "the show has ended"};
-  return {503, "the channel has not begun yet"};
+std::optional<ParkedRequests::Key> ChannelOutput::wait_for_beginning(
+    const std::shared_ptr<net::HttpExchange>& exchange, TimePoint since, Refusal& refusal) {
+  if (windows_.has_ended()) {
+    refusal = {404, "the show has ended"};
+    return std::nullopt;
+  }
+  if (!has_publisher_ && !context_.is_expected(name_)) {
+    refusal = {503, "the channel has not begun yet"};
+    return std::nullopt;
+  }
+  auto parked = park(beginners_, {}, {.exchange = exchange, .since = since});
+  if (!parked) refusal = no_room();
+  return parked;
+}
+
+ChannelOutput::Refusal ChannelOutput::no_room() const {
+  return {503, is_interrupted_ ? kInterruptedText : "too many requests wait"};
 }
 
 std::shared_ptr<const PlaylistSnapshot> ChannelOutput::snapshot(Output& output, bool wants_dvr) {
@@ -299,30 +351,40 @@ void ChannelOutput::decline(net::HttpExchange& exchange, MediaObject object,
 
 void ChannelOutput::begin(std::uint64_t discontinuity_sequence) {
   const MutexLock lock(mutex_);
+  has_publisher_ = true;
   windows_.set_discontinuity_sequence(discontinuity_sequence);
 }
 
 void ChannelOutput::answer(const std::shared_ptr<net::HttpExchange>& exchange,
-                           const MediaPath& path) {
-  last_request_.store(context_.clock.steady_now(), std::memory_order_relaxed);
+                           const MediaPath& path, std::optional<TimePoint> came_at) {
+  const auto now = context_.clock.steady_now();
+  last_request_.store(now, std::memory_order_relaxed);
   switch (path.object) {
     case MediaObject::kMultivariant:
-      return answer_multivariant(*exchange);
+      return answer_multivariant(exchange, came_at.value_or(now));
     case MediaObject::kPlaylist:
-      return answer_playlist(exchange, path);
+      return answer_playlist(exchange, path, came_at.value_or(now));
     default:
       return answer_media(exchange, path);
   }
 }
 
+void ChannelOutput::answer_again(const ParkedRequest& request) {
+  const net::HttpRequest& asked = request.exchange->request();
+  const auto path = parse_media_path(parse_playback_path(asked.path, asked.query).path);
+  CHECK(path);  // It was one when it came.
+  answer(request.exchange, *path, request.since);
+}
+
 void ChannelOutput::answer_playlist(const std::shared_ptr<net::HttpExchange>& exchange,
-                                    const MediaPath& path) {
+                                    const MediaPath& path, TimePoint came_at) {
   const auto directives = parse_delivery_directives(exchange->request().query);
   if (!directives.has_value())
     return decline(*exchange, MediaObject::kPlaylist, {400, directives.error().message});
   const DeliveryDirectives& asked = directives.value();
   std::shared_ptr<const PlaylistSnapshot> playlist;
   std::optional<ParkedRequests::Key> parked;
+  ParkedRequests* place = &beginners_;
   Output* output = nullptr;
   bool is_idle = false;
   Refusal refusal{404, "no such rendition"};
@@ -331,7 +393,7 @@ void ChannelOutput::answer_playlist(const std::shared_ptr<net::HttpExchange>& ex
     const auto now = context_.clock.steady_now();
     output = find_output(path.rendition);
     if (!windows_.is_ready(now)) {
-      refusal = not_ready();
+      parked = wait_for_beginning(exchange, came_at, refusal);
     } else if (output) {
       output->last_request = now;
       is_idle = windows_.is_idle(output->rendition);
@@ -345,19 +407,20 @@ void ChannelOutput::answer_playlist(const std::shared_ptr<net::HttpExchange>& ex
       if (decision.answer == ReloadAnswer::kRefused)
         refusal = {400, "too far ahead of the live edge"};
       if (decision.answer == ReloadAnswer::kHeld) {
-        parked = park(output->playlists, decision.wait_for,
+        place = &output->playlists;
+        parked = park(*place, decision.wait_for,
                       {.exchange = exchange,
                        .wants_delta = asked.skip,
                        .wants_dvr = asked.dvr,
                        .is_blocking_reload = !is_idle || asked.media_sequence_number.has_value(),
                        .since = now});
-        if (!parked) refusal = {503, "too many requests wait"};
+        if (!parked) refusal = no_room();
       }
     }
   }
   if (parked) {
     if (is_idle && on_awaited_) on_awaited_();
-    return forget_when_aborted(*exchange, *output, MediaObject::kPlaylist, *parked);
+    return forget_when_aborted(*exchange, place, *parked);
   }
   if (playlist)
     return respond(*exchange, *playlist, asked.skip, asked.media_sequence_number.has_value());
@@ -382,60 +445,60 @@ ReloadDecision ChannelOutput::decide_idle(const DeliveryDirectives& asked, Outpu
 std::optional<ParkedRequests::Key> ChannelOutput::park(ParkedRequests& place,
                                                        const PlaylistPosition& wait_for,
                                                        ParkedRequest request) {
-  if (context_.parked.fetch_add(1) >= context_.options.max_parked_requests) {
-    --context_.parked;
-    return std::nullopt;
-  }
-  context_.parked_gauge.add(1);
+  if (is_interrupted_ || !context_.make_room()) return std::nullopt;
   return place.add(wait_for, std::move(request));
 }
 
-void ChannelOutput::forget_when_aborted(net::HttpExchange& exchange, Output& output,
-                                        MediaObject object, const ParkedRequests::Key& key) {
-  exchange.on_abort([weak = weak_from_this(), &output, object, key] {
-    if (const auto self = weak.lock()) self->abort(output, object, key);
+void ChannelOutput::forget_when_aborted(net::HttpExchange& exchange, ParkedRequests* place,
+                                        const ParkedRequests::Key& key) {
+  exchange.on_abort([weak = weak_from_this(), place, key] {
+    if (const auto self = weak.lock()) self->abort(*place, key);
   });
 }
 
-void ChannelOutput::abort(Output& output, MediaObject object, const ParkedRequests::Key& key) {
+void ChannelOutput::abort(ParkedRequests& place, const ParkedRequests::Key& key) {
   const MutexLock lock(mutex_);
-  auto& place = object == MediaObject::kPart ? output.parts : output.playlists;
-  if (!place.remove(key)) return;  // It has been woken meanwhile.
-  --context_.parked;
-  context_.parked_gauge.add(-1);
+  // Else it has been woken meanwhile.
+  if (place.remove(key)) context_.count_let_go(1);
 }
 
 // --- Waking -----------------------------------------------------------------------------------
 
 void ChannelOutput::collect(WokenList& woken) {
+  collect_beginners(context_.clock.steady_now(), woken);
   for (auto& output : outputs_) {
     if (output->playlists.size() == 0) continue;
     const auto& window = output->rendition.window;
     const bool is_begun = window && (!window->is_empty() || output->rendition.options.init);
     if (windows_.has_ended() || !is_begun)
-      take(output->playlists.take_all(), Woken::Why::kPlaylist, *output, woken);
+      take(output->playlists.take_all(), Woken::Why::kPlaylist, output.get(), woken);
     else
-      take(output->playlists.take_reached(window->edge()), Woken::Why::kPlaylist, *output, woken);
+      take(output->playlists.take_reached(window->edge()), Woken::Why::kPlaylist, output.get(),
+           woken);
   }
+}
+
+void ChannelOutput::collect_beginners(TimePoint now, WokenList& woken) {
+  if (beginners_.size() > 0 && (windows_.has_ended() || windows_.is_ready(now)))
+    take(beginners_.take_all(), Woken::Why::kBeginning, nullptr, woken);
 }
 
 void ChannelOutput::collect_parts(Output& output, std::uint64_t part,
                                   const std::vector<Bytes>& bytes, WokenList& woken) {
   const std::size_t first = woken.size();
-  take(output.parts.take_all(), Woken::Why::kPart, output, woken);
+  take(output.parts.take_all(), Woken::Why::kPart, &output, woken);
   for (std::size_t i = first; i < woken.size(); ++i) {
     woken[i].part = part;
     woken[i].bytes = bytes;
   }
 }
 
-void ChannelOutput::take(std::vector<ParkedRequest> requests, Woken::Why why, Output& output,
+void ChannelOutput::take(std::vector<ParkedRequest> requests, Woken::Why why, Output* output,
                          WokenList& woken) {
   if (requests.empty()) return;
-  context_.parked -= requests.size();
-  context_.parked_gauge.add(-static_cast<double>(requests.size()));
+  context_.count_let_go(requests.size());
   for (auto& request : requests)
-    woken.push_back({.request = std::move(request), .why = why, .output = &output, .bytes = {}});
+    woken.push_back({.request = std::move(request), .why = why, .output = output, .bytes = {}});
 }
 
 void ChannelOutput::let_out(WokenList woken) {
@@ -472,6 +535,9 @@ void ChannelOutput::answer_woken(const Woken& woken) {
   const MediaObject object = is_part ? MediaObject::kPart : MediaObject::kPlaylist;
   if (woken.why == Woken::Why::kTooLate)
     return decline(exchange, object, {503, "nothing new came in time"});
+  if (woken.why == Woken::Why::kInterrupted)
+    return decline(exchange, object, {503, kInterruptedText});
+  if (woken.why == Woken::Why::kBeginning) return answer_again(woken.request);
   std::shared_ptr<const PlaylistSnapshot> playlist;
   MediaKind kind = MediaKind::kVideo;
   std::uint64_t target_seconds = 0;

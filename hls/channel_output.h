@@ -24,6 +24,13 @@ namespace millrace::hls {
 struct OriginContext {
   OriginContext(Options its_options, Metrics& its_metrics, const Clock& its_clock);
 
+  /// Counts another request that waits. False: there is no room for it.
+  bool make_room();
+  /// They wait no more.
+  void count_let_go(std::size_t requests);
+  /// Whether it may have been on air before this start, and may still come back.
+  bool is_expected(std::string_view channel) const;
+
   const Options options;
   Metrics& metrics;
   const Clock& clock;
@@ -34,15 +41,18 @@ struct OriginContext {
   Histogram parked_seconds;
   std::atomic<std::size_t> window_bytes = 0;
   std::atomic<std::size_t> parked = 0;
+  const std::chrono::steady_clock::time_point expected_until;
 };
+
+/// How long who waits for a playlist of a channel that has none yet is kept.
+constexpr std::chrono::seconds kBeginningPatience(6);
 
 class ChannelOutput final : public Channel, public std::enable_shared_from_this<ChannelOutput> {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
   /// `found`: what the disk has of it from earlier starts.
-  ChannelOutput(std::string name, std::uint64_t discontinuity_sequence, OriginContext& context,
-                const std::vector<DvrFound>& found = {});
+  ChannelOutput(std::string name, OriginContext& context, const std::vector<DvrFound>& found = {});
   ~ChannelOutput() override;
 
   Sink<CmafChunk>& add_rendition(RenditionOptions options) override;
@@ -53,15 +63,18 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   void promise_target_duration(MediaTime target) override;
   void open_segment(SegmentNumber number, MediaTime start, bool starts_discontinuity) override;
   void end() override;
+  void interrupt() override;
   ChannelStatus status() const override;
   TimePoint last_request() const override { return last_request_.load(std::memory_order_relaxed); }
   Demand demand(std::string_view rendition) const override;
   void on_awaited(std::function<void()> handler) override { on_awaited_ = std::move(handler); }
 
-  /// The first discontinuity sequence number, before the first segment.
+  /// It has a publisher: the first discontinuity sequence number, before the first segment.
   void begin(std::uint64_t discontinuity_sequence);
-  /// A GET or HEAD of one of the channel's objects, whose path this is.
-  void answer(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path);
+  /// A GET or HEAD of one of the channel's objects, whose path this is. `came_at`: that of a
+  /// request which has waited already; empty: now.
+  void answer(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path,
+              std::optional<TimePoint> came_at = std::nullopt);
   /// Time has passed: requests that waited too long are given up, old media is let go.
   void tick();
 
@@ -71,7 +84,7 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   struct Output;
   /// A parked request that has its answer.
   struct Woken {
-    enum class Why { kPlaylist, kPart, kTooLate };
+    enum class Why { kPlaylist, kPart, kBeginning, kTooLate, kInterrupted };
     ParkedRequest request;
     Why why = Why::kPlaylist;
     Output* output = nullptr;
@@ -102,12 +115,18 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
 
   /// Of a rendition that is idle: the request waits for its media.
   ReloadDecision decide_idle(const DeliveryDirectives& asked, Output& output) REQUIRES(mutex_);
-  /// Why no playlist is served.
-  Refusal not_ready() const REQUIRES(mutex_);
+  /// No playlist is served yet: the request waits for the first one. Nothing, and why, where there
+  /// will be none.
+  std::optional<ParkedRequests::Key> wait_for_beginning(
+      const std::shared_ptr<net::HttpExchange>& exchange, TimePoint since, Refusal& refusal)
+      REQUIRES(mutex_);
+  Refusal no_room() const REQUIRES(mutex_);
+  void answer_again(const ParkedRequest& request);
   Output* find_output(std::string_view rendition) REQUIRES(mutex_);
   std::shared_ptr<const PlaylistSnapshot> snapshot(Output& output, bool wants_dvr) REQUIRES(mutex_);
-  void answer_multivariant(net::HttpExchange& exchange);
-  void answer_playlist(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path);
+  void answer_multivariant(const std::shared_ptr<net::HttpExchange>& exchange, TimePoint came_at);
+  void answer_playlist(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path,
+                       TimePoint came_at);
   void answer_media(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path);
   void answer_woken(const Woken& woken);
   /// Media on disk.
@@ -123,15 +142,18 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   /// Nothing where there is no room for it.
   std::optional<ParkedRequests::Key> park(ParkedRequests& place, const PlaylistPosition& wait_for,
                                           ParkedRequest request) REQUIRES(mutex_);
-  void forget_when_aborted(net::HttpExchange& exchange, Output& output, MediaObject object,
+  /// `place`: of this channel.
+  void forget_when_aborted(net::HttpExchange& exchange, ParkedRequests* place,
                            const ParkedRequests::Key& key);
-  void abort(Output& output, MediaObject object, const ParkedRequests::Key& key);
+  void abort(ParkedRequests& place, const ParkedRequests::Key& key);
   /// Who waits for what is there now.
   void collect(WokenList& woken) REQUIRES(mutex_);
+  void collect_beginners(TimePoint now, WokenList& woken) REQUIRES(mutex_);
   /// The hinted part is there, or, without bytes, will never be.
   void collect_parts(Output& output, std::uint64_t part, const std::vector<Bytes>& bytes,
                      WokenList& woken) REQUIRES(mutex_);
-  void take(std::vector<ParkedRequest> requests, Woken::Why why, Output& output, WokenList& woken)
+  /// `output`: null of those who wait for the channel to begin.
+  void take(std::vector<ParkedRequest> requests, Woken::Why why, Output* output, WokenList& woken)
       REQUIRES(mutex_);
   /// What came of a call, once its lock is released: answers, and what the disk gets.
   void let_out(WokenList woken);
@@ -150,6 +172,9 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   std::vector<std::unique_ptr<Output>> outputs_ GUARDED_BY(mutex_);  ///< Never removed.
   Multivariant multivariant_ GUARDED_BY(mutex_);
   Multivariant dvr_multivariant_ GUARDED_BY(mutex_);
+  ParkedRequests beginners_ GUARDED_BY(mutex_);    ///< For any playlist of a channel without one.
+  bool has_publisher_ GUARDED_BY(mutex_) = false;  ///< Or had one, in this start of the server.
+  bool is_interrupted_ GUARDED_BY(mutex_) = false;
   std::size_t accounted_bytes_ GUARDED_BY(mutex_) = 0;
 };
 

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,10 @@ struct Options {
   CacheLifetimes cache{};
   PlaybackOptions playback{};
   std::shared_ptr<DvrStore> dvr = nullptr;  ///< Null: nothing is kept.
+  /// Channels that may have been on air when the server stopped. Who asks for a playlist of one
+  /// waits for it to be back, in the first `expected_for` of this start.
+  std::set<std::string, std::less<>> expected{};
+  std::chrono::seconds expected_for{0};
   /// Names this start of the server in part and init URIs: no URL ever has two contents.
   std::string start_id;
 };
@@ -120,6 +125,9 @@ class Channel {
   /// stays fetchable for as long as it lasts. A segment that opens afterwards begins another show,
   /// in an empty window, and its numbers go on.
   virtual void end() = 0;
+  /// The server stops, but the show is not over: who waits is told to come again, and nobody waits
+  /// any more.
+  virtual void interrupt() = 0;
   virtual ChannelStatus status() const = 0;  ///< Any thread.
   /// When a player or a cache last asked for anything of it; the epoch: never. Any thread.
   virtual std::chrono::steady_clock::time_point last_request() const = 0;
@@ -137,6 +145,8 @@ class Origin {
                                                std::uint64_t first_discontinuity_sequence) = 0;
   /// Answers what is_origin_path() says. On the exchange's loop.
   virtual void handle(std::shared_ptr<net::HttpExchange> exchange) = 0;
+  /// Channel::interrupt() for all of them, and for who waits for one that is not back. Any thread.
+  virtual void interrupt() = 0;
 };
 
 std::unique_ptr<Origin> create_origin(Options options, net::EventLoopGroup& loops, Metrics& metrics,

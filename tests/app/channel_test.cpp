@@ -42,6 +42,7 @@ struct FakeOutput final : hls::Channel {
   void promise_target_duration(MediaTime promised) override { target = promised; }
   void open_segment(SegmentNumber number, MediaTime, bool) override { segments.push_back(number); }
   void end() override { ++ends; }
+  void interrupt() override {}
   hls::ChannelStatus status() const override { return {}; }
   std::chrono::steady_clock::time_point requested_at{};
   std::chrono::steady_clock::time_point last_request() const override { return requested_at; }
@@ -63,6 +64,7 @@ struct FakeOrigin final : hls::Origin {
     return channels[name] = std::make_shared<FakeOutput>();
   }
   void handle(std::shared_ptr<net::HttpExchange>) override {}
+  void interrupt() override {}
 };
 
 struct FakePublisher final : ingest::Publisher {
@@ -469,11 +471,14 @@ TEST_CASE("a show whose source does not come back ends with what was held", "[ch
   CHECK(f.output().windows["audio"].chunks.size() == parts);
 }
 
-TEST_CASE("closing a channel ends its playlists", "[channel]") {
+TEST_CASE("closing a channel ends its playlists only where a stop is to end the shows",
+          "[channel]") {
+  const bool ends = GENERATE(true, false);
   Fixture f;
+  f.config.limits.end_on_stop = ends;
   auto feed = f.attach(f.publisher);
   f.publish(*feed, 3);
   f.channel().close();
-  CHECK(f.output().ends == 1);
+  CHECK(f.output().ends == (ends ? 1 : 0));
   CHECK_FALSE(feed->push(packet_of(f.video)).has_value());
 }

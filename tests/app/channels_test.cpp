@@ -15,6 +15,7 @@ struct NoOrigin final : hls::Origin {
     return nullptr;
   }
   void handle(std::shared_ptr<net::HttpExchange>) override {}
+  void interrupt() override {}
 };
 
 struct Fixture {

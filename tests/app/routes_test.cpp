@@ -19,6 +19,7 @@ struct NoOrigin final : hls::Origin {
     return nullptr;
   }
   void handle(std::shared_ptr<net::HttpExchange>) override { ++handled; }
+  void interrupt() override {}
 };
 
 struct Fixture {

@@ -59,6 +59,7 @@ TEST_CASE("a line that was cut off by a crash costs only itself", "[state]") {
   REQUIRE(store.has_value());
   CHECK(store.value()->find("shop")->next_segment == 100);
   CHECK(store.value()->find("farm")->next_segment == 200);
+  CHECK(store.value()->names() == std::vector<std::string>{"farm", "shop"});
 }
 
 TEST_CASE("a file that cannot be written is said at the start", "[state]") {

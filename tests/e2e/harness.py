@@ -159,12 +159,15 @@ class Tool:
 
 
 class Server:
-    """A millrace of one test. `settings` go into its configuration file over what tests need."""
+    """A millrace of one test. `settings` go into its configuration file over what tests need.
+    `after`: one that has stopped, whose ports it takes."""
 
-    def __init__(self, case, settings=None, arguments=(), environment=None):
+    PORTS = ("http_port", "https_port", "rtmp_port", "srt_port", "api_port")
+
+    def __init__(self, case, settings=None, arguments=(), environment=None, after=None):
         self.case = case
-        self.http_port, self.rtmp_port, self.api_port = free_port(), free_port(), free_port()
-        self.srt_port, self.https_port = free_port(), free_port()
+        for port in self.PORTS:
+            setattr(self, port, getattr(after, port) if after else free_port())
         self.stderr_path = case.folder / f"server{len(case.servers)}.log"
         config = {
             "http": {"listen": [f"127.0.0.1:{self.http_port}"],
@@ -300,11 +303,11 @@ class Case:
         """A figure that belongs beside the verdict."""
         self.notes.append(text)
 
-    def server(self, settings=None, arguments=(), environment=None):
+    def server(self, settings=None, arguments=(), environment=None, after=None):
         # A sanitized worker takes many times as long to wake up as a viewer would wait.
         if self.is_sanitized and "encode" not in (settings or {}).get("transcode", {}):
             arguments = [*arguments, "--set", "transcode.encode=always"]
-        server = Server(self, settings, arguments, environment)
+        server = Server(self, settings, arguments, environment, after)
         self.servers.append(server)
         return server.wait_ready()
 

@@ -27,7 +27,7 @@ struct Server {
       : clock(its_clock),
         store(open(folder, window)),
         context({.dvr = store, .start_id = std::move(start_id)}, metrics, clock),
-        output(std::make_shared<ChannelOutput>("shop", 5, context, store->take_found())) {}
+        output(std::make_shared<ChannelOutput>("shop", context, store->take_found())) {}
 
   std::shared_ptr<DvrStore> open(const std::filesystem::path& folder,
                                  std::chrono::nanoseconds window) {
@@ -37,6 +37,7 @@ struct Server {
     return std::move(opened).value();
   }
   void begin(SegmentNumber first) {
+    output->begin(5);
     source = &output->add_rendition({.name = "source"});
     audio = &output->add_rendition({.name = "audio", .kind = MediaKind::kAudio});
     output->renditions_complete();
@@ -365,7 +366,7 @@ TEST_CASE("without a store ?dvr changes nothing", "[dvr]") {
   Metrics metrics;
   net::EventLoop loop;
   OriginContext context({.start_id = "s"}, metrics, clock);
-  const auto output = std::make_shared<ChannelOutput>("shop", 5, context);
+  const auto output = std::make_shared<ChannelOutput>("shop", context);
   auto& source = output->add_rendition({.name = "source"});
   output->renditions_complete();
   output->promise_target_duration(2s);

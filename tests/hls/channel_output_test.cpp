@@ -20,8 +20,9 @@ namespace {
 struct Fixture {
   explicit Fixture(Options options = {.max_parked_requests = 100, .start_id = "s"})
       : context(std::move(options), metrics, clock),
-        output(std::make_shared<ChannelOutput>("shop", 5, context)),
+        output(std::make_shared<ChannelOutput>("shop", context)),
         source(output->add_rendition({.name = "source"})) {
+    output->begin(5);
     output->renditions_complete();
     output->promise_target_duration(2s);
     open(100);
@@ -243,16 +244,114 @@ TEST_CASE("the end of the show answers everybody", "[output]") {
   CHECK(f.context.window_bytes == 0);
 }
 
-TEST_CASE("before a channel has begun it says so", "[output]") {
+namespace {
+
+/// A channel before its first part.
+struct Beginning {
+  explicit Beginning(Options options = {.start_id = "s"})
+      : context(std::move(options), metrics, clock),
+        output(std::make_shared<ChannelOutput>("shop", context)) {}
+
+  std::shared_ptr<FakeExchange> ask(const std::string& target) {
+    auto exchange = test::exchange_for(loop, target);
+    output->answer(exchange, *parse_media_path(exchange->asked.path));
+    return exchange;
+  }
+  void publish() {
+    output->begin(5);
+    auto& source = output->add_rendition({.name = "source"});
+    output->renditions_complete();
+    output->promise_target_duration(2s);
+    output->open_segment(100, chunks.at, false);
+    REQUIRE(source.push(chunks.next()).has_value());
+  }
+
   test::FakeClock clock;
   Metrics metrics;
   net::EventLoop loop;
-  OriginContext context({.start_id = "s"}, metrics, clock);
-  const auto output = std::make_shared<ChannelOutput>("shop", 0, context);
-  const auto exchange = test::exchange_for(loop, "/live/shop/index.m3u8");
-  output->answer(exchange, *parse_media_path(exchange->asked.path));
-  CHECK(exchange->answer->status == 503);
-  CHECK_FALSE(output->status().is_playable);
+  OriginContext context;
+  std::shared_ptr<ChannelOutput> output;
+  ChunkSource chunks;
+};
+
+}  // namespace
+
+TEST_CASE("who asks for a playlist before the first part waits for it", "[output][beginning]") {
+  Beginning f;
+  f.output->begin(5);
+  const auto multivariant = f.ask("/live/shop/index.m3u8");
+  const auto media = f.ask("/live/shop/source/index.m3u8");
+  CHECK_FALSE(f.output->status().is_playable);
+  CHECK(f.context.parked_gauge.value() == 2);
+  CHECK(f.ask("/live/shop/source/ps-0.m4s")->answer->status == 404);  // Media is never waited for.
+  f.publish();
+  f.loop.poll();
+  REQUIRE(multivariant->answers == 1);
+  REQUIRE(media->answers == 1);
+  CHECK(multivariant->answer->status == 200);
+  CHECK(body_of(*media->answer).find("#EXT-X-PART:") != std::string::npos);
+  CHECK(f.context.parked_gauge.value() == 0);
+}
+
+TEST_CASE("a beginning is waited for six seconds at most and by no more than there is room for",
+          "[output][beginning]") {
+  Beginning f({.max_parked_requests = 1, .start_id = "s"});
+  f.output->begin(5);
+  const auto first = f.ask("/live/shop/index.m3u8");
+  CHECK(f.ask("/live/shop/index.m3u8")->answer->status == 503);
+  f.clock.advance(5900ms);
+  f.output->tick();
+  f.loop.poll();
+  CHECK(first->answers == 0);
+  f.clock.advance(200ms);
+  f.output->tick();
+  f.loop.poll();
+  REQUIRE(first->answers == 1);
+  CHECK(first->answer->status == 503);
+  // Who goes makes room.
+  f.ask("/live/shop/index.m3u8")->abort();
+  CHECK(f.context.parked_gauge.value() == 0);
+  CHECK(f.ask("/live/shop/index.m3u8")->answers == 0);
+}
+
+TEST_CASE("a channel that only the disk knows is waited for while it is expected",
+          "[output][beginning]") {
+  Beginning f({.expected = {"shop"}, .expected_for = 15s, .start_id = "s"});
+  const auto soon = f.ask("/live/shop/index.m3u8");
+  CHECK(soon->answers == 0);
+  f.clock.advance(15s);
+  const auto late = f.ask("/live/shop/index.m3u8");
+  REQUIRE(late->answers == 1);
+  CHECK(late->answer->status == 503);
+}
+
+TEST_CASE("a show that ends before its first part tells who waits for it", "[output][beginning]") {
+  Beginning f;
+  f.output->begin(5);
+  const auto waits = f.ask("/live/shop/index.m3u8");
+  f.output->end();
+  f.loop.poll();
+  REQUIRE(waits->answers == 1);
+  CHECK(waits->answer->status == 404);
+}
+
+TEST_CASE("a stop of the server lets go of everybody without ending the show", "[output]") {
+  Fixture f;
+  const auto reload = f.reload("_HLS_msn=102&_HLS_part=3");
+  const auto part = f.ask("/live/shop/source/ps-23.m4s");
+  REQUIRE(f.gauge() == 2);
+  f.output->interrupt();
+  f.loop.poll();
+  for (const auto& exchange : {reload, part}) {
+    REQUIRE(exchange->answers == 1);
+    CHECK(exchange->answer->status == 503);
+    CHECK(header_of(*exchange->answer, "Retry-After") == "1");
+  }
+  CHECK(f.gauge() == 0);
+  CHECK(f.reload("_HLS_msn=102&_HLS_part=3")->answer->status == 503);
+  const auto now = f.reload("");
+  CHECK(now->answer->status == 200);
+  CHECK(body_of(*now->answer).find("ENDLIST") == std::string::npos);
 }
 
 TEST_CASE("a multivariant playlist is rendered once for each version", "[output]") {

@@ -25,9 +25,9 @@ struct Fixture {
   test::ChunkSource chunks;
 
   explicit Fixture(PlaybackOptions playback = {}, std::shared_ptr<DvrStore> dvr = nullptr)
-      : origin(
-            create_origin({.playback = std::move(playback), .dvr = std::move(dvr), .start_id = "s"},
-                          loops, metrics, clock)) {}
+      : Fixture(Options{.playback = std::move(playback), .dvr = std::move(dvr), .start_id = "s"}) {}
+  explicit Fixture(Options options)
+      : origin(create_origin(std::move(options), loops, metrics, clock)) {}
 
   std::shared_ptr<test::FakeExchange> ask(const std::string& path,
                                           net::HttpMethod method = net::HttpMethod::kGet) {
@@ -94,6 +94,43 @@ TEST_CASE("the origin's own clock gives up who waits too long", "[origin]") {
   f.loops.loop(0).poll();  // The first tick was posted with the origin's making.
   CHECK(held->answers == 1);
   CHECK(held->answer->status == 503);
+}
+
+TEST_CASE("who asks for a channel that was on air before the start waits for its publisher",
+          "[origin][beginning]") {
+  Fixture f(Options{.expected = {"shop"}, .expected_for = 15s, .start_id = "s"});
+  const auto multivariant = f.ask("/live/shop/index.m3u8");
+  const auto media = f.ask("/live/shop/source/index.m3u8");
+  const auto gone = f.ask("/live/shop/source/index.m3u8");
+  gone->abort();
+  CHECK(multivariant->answers + media->answers + gone->answers == 0);
+  CHECK(f.status("/live/other/index.m3u8") == 404);
+  CHECK(f.status("/live/shop/source/ps-0.m4s") == 404);
+  const auto channel = f.begin("shop");
+  f.loops.loop(0).poll();  // From waiting for the channel to waiting for its part …
+  f.loops.loop(0).poll();  // … and to the answer.
+  for (const auto& exchange : {multivariant, media}) {
+    REQUIRE(exchange->answers == 1);
+    CHECK(exchange->answer->status == 200);
+  }
+  CHECK(gone->answers == 0);
+}
+
+TEST_CASE("an expected channel that does not come is waited for no longer than others",
+          "[origin][beginning]") {
+  Fixture f(Options{
+      .max_parked_requests = 1, .expected = {"shop"}, .expected_for = 15s, .start_id = "s"});
+  f.loops.loop(0).poll();
+  const auto waits = f.ask("/live/shop/index.m3u8");
+  CHECK(waits->answers == 0);
+  CHECK(f.status("/live/shop/index.m3u8") == 503);
+  f.clock.advance(14s);
+  f.origin->interrupt();
+  f.loops.loop(0).poll();
+  REQUIRE(waits->answers == 1);
+  CHECK(waits->answer->status == 503);
+  f.clock.advance(2s);
+  CHECK(f.status("/live/shop/index.m3u8") == 404);
 }
 
 TEST_CASE("with signed playback nothing of a channel is there without its token", "[origin]") {
