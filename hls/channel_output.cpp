@@ -402,6 +402,10 @@ void ChannelOutput::answer_playlist(const std::shared_ptr<net::HttpExchange>& ex
         decision = decide_idle(asked, *output);
       else if (!windows_.has_ended())
         decision = decide_reload(asked, output->rendition.window->edge());
+      if (!is_idle && is_too_early(asked, *output)) {
+        decision.answer = ReloadAnswer::kHeld;
+        decision.wait_for = {output->rendition.window->open_number(), PlaylistPosition::kWhole};
+      }
       if (decision.answer == ReloadAnswer::kAtOnce && windows_.is_servable(output->rendition))
         playlist = snapshot(*output, asked.dvr);
       if (decision.answer == ReloadAnswer::kRefused)
@@ -412,7 +416,8 @@ void ChannelOutput::answer_playlist(const std::shared_ptr<net::HttpExchange>& ex
                       {.exchange = exchange,
                        .wants_delta = asked.skip,
                        .wants_dvr = asked.dvr,
-                       .is_blocking_reload = !is_idle || asked.media_sequence_number.has_value(),
+                       .is_blocking_reload = asked.media_sequence_number.has_value(),
+                       .is_impatient = is_idle && !asked.media_sequence_number,
                        .since = now});
         if (!parked) refusal = no_room();
       }
@@ -425,6 +430,13 @@ void ChannelOutput::answer_playlist(const std::shared_ptr<net::HttpExchange>& ex
   if (playlist)
     return respond(*exchange, *playlist, asked.skip, asked.media_sequence_number.has_value());
   decline(*exchange, MediaObject::kPlaylist, refusal);
+}
+
+/// A playlist of parts alone is one by the letter. hls.js takes it for an empty one, which is an
+/// error, and FFmpeg for the end; who can use it names what he waits for.
+bool ChannelOutput::is_too_early(const DeliveryDirectives& asked, const Output& output) const {
+  return !asked.media_sequence_number && !windows_.has_ended() &&
+         output.rendition.window->listed_count() == 0 && !(asked.dvr && windows_.past());
 }
 
 ReloadDecision ChannelOutput::decide_idle(const DeliveryDirectives& asked, Output& output) {

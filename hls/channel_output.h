@@ -113,6 +113,8 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   Status push(Output& output, CmafChunk chunk);
   Status rest(Output& output);
 
+  /// The playlist has no whole segment yet.
+  bool is_too_early(const DeliveryDirectives& asked, const Output& output) const REQUIRES(mutex_);
   /// Of a rendition that is idle: the request waits for its media.
   ReloadDecision decide_idle(const DeliveryDirectives& asked, Output& output) REQUIRES(mutex_);
   /// No playlist is served yet: the request waits for the first one. Nothing, and why, where there

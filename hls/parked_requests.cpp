@@ -51,7 +51,7 @@ std::vector<ParkedRequest> ParkedRequests::take_impatient(
   for (auto age = oldest_first_.begin(); age != oldest_first_.end();) {
     const auto entry = requests_.find(*age++);
     if (entry->second.request.since > latest) break;
-    if (!entry->second.request.is_blocking_reload) take(entry, taken);
+    if (entry->second.request.is_impatient) take(entry, taken);
   }
   return taken;
 }

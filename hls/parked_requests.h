@@ -19,9 +19,8 @@ struct ParkedRequest {
   std::shared_ptr<net::HttpExchange> exchange;
   bool wants_delta = false;
   bool wants_dvr = false;
-  /// It names what it waits for. Else it asks for an idle rendition, and takes what there is after
-  /// a while; the answer is no older than any other.
-  bool is_blocking_reload = true;
+  bool is_blocking_reload = true;  ///< It names what it waits for.
+  bool is_impatient = false;       ///< It takes what there is after a while.
   std::chrono::steady_clock::time_point since;
 };
 

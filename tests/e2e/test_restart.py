@@ -126,9 +126,15 @@ def restarted(case, how, has_state):
                      "the channel to go on")
             back = time.monotonic() - down
             went_on_at = {p["name"]: p["time"] for p in players(browser)}
-            wait_for(lambda: all(p["time"] > went_on_at[p["name"]] + 4 for p in players(browser)), 60,
-                     "all players to play on")
-            seen = players(browser)
+            until = time.monotonic() + 60
+            while True:
+                seen = players(browser)
+                if all(p["time"] > went_on_at[p["name"]] + 4 for p in seen):
+                    break
+                expect(time.monotonic() < until, "a player does not go on: " + "; ".join(
+                    f"{p['name']} at {p['time']:.2f} since {went_on_at[p['name']]:.2f}, "
+                    f"{p['errors']} {p['murmurs']}" for p in seen))
+                time.sleep(0.2)
         for player in seen:
             expect(not player["errors"], f"{player['name']}: {player['errors']}")
         expect(not witness.wrong, "\n".join(witness.wrong[:10]))

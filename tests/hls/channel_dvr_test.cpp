@@ -36,8 +36,8 @@ struct Server {
     REQUIRE(opened.has_value());
     return std::move(opened).value();
   }
-  void begin(SegmentNumber first) {
-    output->begin(5);
+  void begin(SegmentNumber first, std::uint64_t discontinuity_sequence = 5) {
+    output->begin(discontinuity_sequence);
     source = &output->add_rendition({.name = "source"});
     audio = &output->add_rendition({.name = "audio", .kind = MediaKind::kAudio});
     output->renditions_complete();
@@ -305,8 +305,7 @@ TEST_CASE("after a restart what was kept is listed before what comes, under its 
   CHECK(body_of(*server.ask("source/sa-120.m4s")->answer) == media);
   CHECK(body_of(*server.ask("source/init-a-100.mp4")->answer) == "video init");
   CHECK(server.ask("source/index.m3u8?dvr")->answer->status == 503);
-  server.output->begin(9);
-  server.begin(500);
+  server.begin(500, 9);
   server.run(3);
   const std::string dvr = server.text("source/index.m3u8?dvr");
   const auto names = media_of(dvr);
