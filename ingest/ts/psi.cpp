@@ -1,7 +1,8 @@
 #include "ingest/ts/psi.h"
 
 #include <algorithm>
-#include <array>
+
+#include "media/crc32_mpeg2.h"
 
 namespace millrace::ingest {
 namespace {
@@ -16,17 +17,6 @@ constexpr std::uint8_t kDvbExtension = 0x7F;
 constexpr std::uint8_t kOpusExtension = 0x80;
 constexpr std::size_t kLongHeaderBytes = 8;
 constexpr std::size_t kCrcBytes = 4;
-
-constexpr std::array<std::uint32_t, 256> make_crc_table() {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t i = 0; i < table.size(); ++i) {
-    std::uint32_t crc = i << 24;
-    for (int bit = 0; bit < 8; ++bit) crc = crc << 1 ^ (crc & 0x80000000u ? 0x04C11DB7u : 0);
-    table[i] = crc;
-  }
-  return table;
-}
-constexpr auto kCrcTable = make_crc_table();
 
 std::uint16_t read_16(std::span<const std::uint8_t> bytes, std::size_t at) {
   return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]);
@@ -76,12 +66,6 @@ void read_descriptors(std::span<const std::uint8_t> descriptors, ElementaryStrea
 }
 
 }  // namespace
-
-std::uint32_t crc32_mpeg2(std::span<const std::uint8_t> bytes) {
-  std::uint32_t crc = 0xFFFFFFFFu;
-  for (const std::uint8_t byte : bytes) crc = crc << 8 ^ kCrcTable[(crc >> 24 ^ byte) & 0xFF];
-  return crc;
-}
 
 bool SectionAssembler::is_intact(std::span<const std::uint8_t> section) {
   return crc32_mpeg2(section) == 0;

@@ -64,9 +64,6 @@ class SectionAssembler {
   bool is_started_ = false;
 };
 
-/// CRC-32/MPEG-2 (2.4.4, annex A): 0 over a section with its CRC.
-std::uint32_t crc32_mpeg2(std::span<const std::uint8_t> bytes);
-
 struct ProgramAssociation {
   std::uint16_t program = 0;
   std::uint16_t map_pid = 0;

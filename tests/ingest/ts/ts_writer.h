@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "ingest/ts/psi.h"
+#include "media/crc32_mpeg2.h"
 
 namespace millrace::test {
 
@@ -30,7 +30,7 @@ inline ByteVector ts_section(std::uint8_t id, const ByteVector& body, int number
                      0,
                      0};
   append(section, body);
-  const std::uint32_t crc = ingest::crc32_mpeg2(section);
+  const std::uint32_t crc = crc32_mpeg2(section);
   for (int shift = 24; shift >= 0; shift -= 8)
     section.push_back(static_cast<std::uint8_t>(crc >> shift));
   return section;
