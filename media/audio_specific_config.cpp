@@ -99,6 +99,9 @@ Result<AudioSpecificConfig> parse_audio_specific_config(std::span<const std::uin
   AudioSpecificConfig parsed;
   if (fields.has_sbr) parsed.object_type = AacObjectType::kHighEfficiency;
   if (fields.has_ps) parsed.object_type = AacObjectType::kHighEfficiencyV2;
+  for (int index = 0; index < static_cast<int>(std::size(kSampleRates)); ++index)
+    if (kSampleRates[index] == fields.core_rate) parsed.frequency_index = index;
+  parsed.channel_configuration = static_cast<int>(fields.channel_configuration);
   const int core_frame = fields.has_short_frames ? 960 : 1024;
   parsed.audio = {.sample_rate = rate,
                   .channels = channels,

@@ -2,6 +2,7 @@
 // AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1) of the AAC that is carried. Input from outside:
 // bounded, never trusted. Any thread.
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "base/result.h"
@@ -15,6 +16,9 @@ enum class AacObjectType { kLowComplexity = 2, kHighEfficiency = 5, kHighEfficie
 struct AudioSpecificConfig {
   AacObjectType object_type = AacObjectType::kLowComplexity;
   AudioParameters audio;  ///< Of the sound that comes out.
+  // Of the core, as an ADTS header has them (1.A.3.2), which is always AAC-LC.
+  std::optional<int> frequency_index;  ///< Table 1.18; none where no index stands for the rate.
+  int channel_configuration = 0;       ///< Table 1.19.
 };
 
 /// SBR and PS signalled explicitly, hierarchically or backward compatibly. Implicit signalling

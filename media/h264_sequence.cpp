@@ -1,3 +1,5 @@
+#include <optional>
+
 #include "media/parameter_sets.h"
 #include "media/vui.h"
 
@@ -46,7 +48,8 @@ std::uint32_t read_chroma_format(BitReader& bits, VideoParameters& video) {
   return chroma_format;
 }
 
-void skip_picture_order(BitReader& bits) {
+/// pic_order_cnt_type, and what belongs to it.
+std::uint32_t read_picture_order(BitReader& bits) {
   const std::uint32_t type = bits.read_unsigned_golomb();
   if (type == 0) {
     bits.read_unsigned_golomb();
@@ -58,7 +61,42 @@ void skip_picture_order(BitReader& bits) {
     for (std::uint32_t i = 0; i < count && i < 256 && !bits.has_overrun(); ++i)
       bits.read_signed_golomb();
   }
+  return type;
 }
+
+// E.1.2.
+void skip_hrd_parameters(BitReader& bits) {
+  const std::uint32_t count = bits.read_unsigned_golomb() + 1;
+  bits.skip(4 + 4);
+  for (std::uint32_t i = 0; i < count && !bits.has_overrun(); ++i) {
+    bits.read_unsigned_golomb();
+    bits.read_unsigned_golomb();
+    bits.read_flag();
+  }
+  bits.skip(4 * 5);
+}
+
+/// E.1.1 behind the timing: max_num_reorder_frames, where it is said.
+std::optional<int> read_reorder_depth(BitReader& bits) {
+  const bool has_nal_hrd = bits.read_flag();
+  if (has_nal_hrd) skip_hrd_parameters(bits);
+  const bool has_vcl_hrd = bits.read_flag();
+  if (has_vcl_hrd) skip_hrd_parameters(bits);
+  if (has_nal_hrd || has_vcl_hrd) bits.read_flag();  // low_delay_hrd_flag
+  bits.read_flag();                                  // pic_struct_present_flag
+  if (!bits.read_flag()) return std::nullopt;        // bitstream_restriction_flag
+  bits.read_flag();                                  // motion_vectors_over_pic_boundaries_flag
+  for (int i = 0; i < 4; ++i) bits.read_unsigned_golomb();
+  const std::uint32_t depth = bits.read_unsigned_golomb();
+  constexpr std::uint32_t kLargestBuffer = 16;  // A.3.1: MaxDpbFrames.
+  if (bits.has_overrun() || depth > kLargestBuffer) return std::nullopt;
+  return static_cast<int>(depth);
+}
+
+struct Sequence {
+  VideoParameters video;
+  std::optional<int> reorder_depth;
+};
 
 }  // namespace
 
@@ -77,18 +115,24 @@ std::vector<std::uint8_t> without_emulation_prevention(std::span<const std::uint
   return bytes;
 }
 
-Result<VideoParameters> parse_h264_sequence(std::span<const std::uint8_t> nal_unit) {
+namespace {
+
+Result<Sequence> read_sequence(std::span<const std::uint8_t> nal_unit) {
   const auto bytes = without_emulation_prevention(nal_unit);
   BitReader bits(bytes);
   bits.skip(8);  // NAL unit header
   const std::uint32_t profile = bits.read(8);
   bits.skip(16);                // constraint flags, level
   bits.read_unsigned_golomb();  // seq_parameter_set_id
-  VideoParameters video;
+  Sequence sequence;
+  VideoParameters& video = sequence.video;
   const std::uint32_t chroma_format =
       has_chroma_format(profile) ? read_chroma_format(bits, video) : 1;
   bits.read_unsigned_golomb();  // log2_max_frame_num_minus4
-  skip_picture_order(bits);
+  // 7.4.2.1.1: with type 2 "the output order is the same as the decoding order"; A.2.1: Baseline
+  // has no B slices.
+  constexpr std::uint32_t kBaseline = 66;
+  if (read_picture_order(bits) == 2 || profile == kBaseline) sequence.reorder_depth = 0;
   bits.read_unsigned_golomb();  // max_num_ref_frames
   bits.read_flag();             // gaps_in_frame_num_value_allowed_flag
   const std::int64_t width_units = std::int64_t{bits.read_unsigned_golomb()} + 1;
@@ -118,12 +162,26 @@ Result<VideoParameters> parse_h264_sequence(std::span<const std::uint8_t> nal_un
     if (bits.read_flag()) {  // timing_info_present_flag
       const std::uint64_t units = bits.read(32);
       const std::uint64_t scale = bits.read(32);
+      bits.read_flag();  // fixed_frame_rate_flag
       // E.2.1: a frame lasts two ticks.
       set_frame_rate(with_vui, scale, units * 2);
     }
     if (!bits.has_overrun()) video = with_vui;
+    if (!sequence.reorder_depth) sequence.reorder_depth = read_reorder_depth(bits);
   }
-  return video;
+  return sequence;
+}
+
+}  // namespace
+
+Result<VideoParameters> parse_h264_sequence(std::span<const std::uint8_t> nal_unit) {
+  ASSIGN_OR_RETURN(const Sequence sequence, read_sequence(nal_unit));
+  return sequence.video;
+}
+
+std::optional<int> h264_reorder_depth(std::span<const std::uint8_t> nal_unit) {
+  const auto sequence = read_sequence(nal_unit);
+  return sequence.has_value() ? sequence.value().reorder_depth : std::nullopt;
 }
 
 }  // namespace millrace

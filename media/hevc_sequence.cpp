@@ -104,7 +104,14 @@ void read_vui(BitReader& bits, VideoParameters& video) {
 
 }  // namespace
 
-Result<VideoParameters> parse_hevc_sequence(std::span<const std::uint8_t> nal_unit) {
+namespace {
+
+struct Sequence {
+  VideoParameters video;
+  int reorder_depth = 0;
+};
+
+Result<Sequence> read_sequence(std::span<const std::uint8_t> nal_unit) {
   const auto bytes = without_emulation_prevention(nal_unit);
   BitReader bits(bytes);
   bits.skip(16 + 4);  // NAL unit header, sps_video_parameter_set_id
@@ -124,13 +131,20 @@ Result<VideoParameters> parse_hevc_sequence(std::span<const std::uint8_t> nal_un
     height -= std::int64_t{bits.read_unsigned_golomb()} * unit_y;
     height -= std::int64_t{bits.read_unsigned_golomb()} * unit_y;
   }
-  VideoParameters video;
+  Sequence sequence;
+  VideoParameters& video = sequence.video;
   video.bit_depth = 8 + static_cast<int>(bits.read_unsigned_golomb() & 7);
   bits.read_unsigned_golomb();  // bit_depth_chroma_minus8
   const std::uint32_t order_bits = (bits.read_unsigned_golomb() & 15) + 4;
   const bool all_layers = bits.read_flag();
-  for (std::uint32_t i = all_layers ? 0 : sub_layers; i <= sub_layers; ++i)
-    for (int value = 0; value < 3; ++value) bits.read_unsigned_golomb();
+  std::uint32_t reorder_depth = 0;  // sps_max_num_reorder_pics of the highest layer.
+  for (std::uint32_t i = all_layers ? 0 : sub_layers; i <= sub_layers; ++i) {
+    bits.read_unsigned_golomb();  // sps_max_dec_pic_buffering_minus1
+    reorder_depth = bits.read_unsigned_golomb();
+    bits.read_unsigned_golomb();  // sps_max_latency_increase_plus1
+  }
+  constexpr std::uint32_t kLargestBuffer = 16;  // A.4.2: MaxDpbSize.
+  sequence.reorder_depth = static_cast<int>(std::min(reorder_depth, kLargestBuffer));
   if (bits.has_overrun() || !is_sane_size(width, height))
     return Error{ErrorCode::kInvalidData, "hevc: a sequence parameter set that cannot be read"};
   video.width = static_cast<int>(width);
@@ -140,7 +154,19 @@ Result<VideoParameters> parse_hevc_sequence(std::span<const std::uint8_t> nal_un
     read_vui(bits, with_vui);
     if (!bits.has_overrun()) video = with_vui;
   }
-  return video;
+  return sequence;
+}
+
+}  // namespace
+
+Result<VideoParameters> parse_hevc_sequence(std::span<const std::uint8_t> nal_unit) {
+  ASSIGN_OR_RETURN(const Sequence sequence, read_sequence(nal_unit));
+  return sequence.video;
+}
+
+std::optional<int> hevc_reorder_depth(std::span<const std::uint8_t> nal_unit) {
+  const auto sequence = read_sequence(nal_unit);
+  return sequence.has_value() ? std::optional(sequence.value().reorder_depth) : std::nullopt;
 }
 
 }  // namespace millrace

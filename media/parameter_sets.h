@@ -2,6 +2,7 @@
 // Sequence headers of H.264, HEVC and AV1: what a decoder would show. Input from outside: bounded,
 // never trusted. Any thread.
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -17,6 +18,12 @@ std::vector<std::uint8_t> without_emulation_prevention(std::span<const std::uint
 Result<VideoParameters> parse_h264_sequence(std::span<const std::uint8_t> nal_unit);
 /// A whole NAL unit of type 33, two header bytes included.
 Result<VideoParameters> parse_hevc_sequence(std::span<const std::uint8_t> nal_unit);
+/// By how many pictures the order of decoding may differ from that of showing (ISO/IEC 14496-10
+/// E.2.1, max_num_reorder_frames; 23008-2 7.4.3.2.1, sps_max_num_reorder_pics). Nothing where it is
+/// not said, or cannot be read. NAL units as above.
+std::optional<int> h264_reorder_depth(std::span<const std::uint8_t> nal_unit);
+std::optional<int> hevc_reorder_depth(std::span<const std::uint8_t> nal_unit);
+
 /// The payload of a sequence header OBU.
 Result<VideoParameters> parse_av1_sequence(std::span<const std::uint8_t> payload);
 

@@ -33,6 +33,15 @@ TEST_CASE("SBR doubles rate and frame, whichever way it is signalled", "[aac]") 
   }
 }
 
+TEST_CASE("what ADTS says is of the core", "[aac]") {
+  const auto plain = parse({0x11, 0x90}).value();
+  CHECK(plain.frequency_index == 3);
+  CHECK(plain.channel_configuration == 2);
+  const auto doubled = parse({0xeb, 0x09, 0x88, 0x00}).value();
+  CHECK(doubled.frequency_index == 6);  // 24 kHz
+  CHECK(doubled.channel_configuration == 1);
+}
+
 TEST_CASE("parametric stereo makes two channels of one", "[aac]") {
   // 24 kHz core, mono; hierarchical, then backward compatible with 0x548 and present.
   for (const auto& parsed :

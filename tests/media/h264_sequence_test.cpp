@@ -16,6 +16,11 @@ constexpr std::uint8_t kBaseline[] = {0x67, 0x42, 0xc0, 0x0d, 0xda, 0x05, 0x06, 
                                       0x7c, 0x04, 0x40, 0x00, 0x00, 0x03, 0x00, 0x40,
                                       0x00, 0x00, 0x0f, 0x03, 0xc5, 0x0a, 0xa8};
 
+// 1280x720 High with two pictures of reordering, as x264 writes it.
+constexpr std::uint8_t kReordered[] = {0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05,
+                                       0xbb, 0x01, 0x6c, 0x80, 0x00, 0x00, 0x03, 0x00, 0x80,
+                                       0x00, 0x00, 0x1e, 0x07, 0x8c, 0x18, 0xcb};
+
 }  // namespace
 
 TEST_CASE("emulation prevention bytes are taken out and nothing else", "[h264]") {
@@ -38,6 +43,13 @@ TEST_CASE("a baseline sequence has no chroma format field", "[h264]") {
   REQUIRE(video.has_value());
   CHECK(video.value().width == 320);
   CHECK(video.value().height == 180);
+}
+
+TEST_CASE("how far pictures are reordered is said at the VUI's end, or by the profile", "[h264]") {
+  CHECK(h264_reorder_depth(kReordered) == 2);
+  CHECK(h264_reorder_depth(kBaseline) == 0);
+  CHECK(h264_reorder_depth(std::span(kReordered).first(23)) == std::nullopt);
+  CHECK(h264_reorder_depth(std::span(kReordered).first(5)) == std::nullopt);
 }
 
 TEST_CASE("a VUI that ends early costs only what it would have said", "[h264]") {

@@ -23,6 +23,11 @@ TEST_CASE("an HEVC sequence is cropped and its timing found behind the reference
   CHECK(video.value().bit_depth == 8);
 }
 
+TEST_CASE("how far HEVC's pictures are reordered is always said", "[hevc]") {
+  CHECK(hevc_reorder_depth(kMain) == 2);
+  CHECK(hevc_reorder_depth(std::span(kMain).first(18)) == std::nullopt);
+}
+
 TEST_CASE("what cannot be followed keeps the size that was read", "[hevc]") {
   const auto video = parse_hevc_sequence(std::span(kMain).first(34));
   REQUIRE(video.has_value());
