@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "base/result.h"
 #include "media/cmaf_chunk.h"
+#include "media/cmaf_segment.h"
 #include "media/encoded_packet.h"
 #include "media/sink.h"
 
@@ -34,6 +35,14 @@ std::shared_ptr<const InitSegment> init_of(std::shared_ptr<const TrackInfo> trac
 /// What went into a chunk of our own: payloads share its bytes; times are to its ticks, decode
 /// times those of its samples. Neither segment numbers nor gaps are in it.
 std::vector<EncodedPacket> packets_of(const CmafChunk& chunk);
+
+/// The segment as MPEG-TS (ISO/IEC 13818-1): pictures, sound, or both in one program. Presentation
+/// times are CMAF's, in 90 kHz since the Unix epoch, of which 33 bits are there. The segments of a
+/// rendition, with numbers that rise by one, are one stream, continuity counters and all, though
+/// each is made by itself. kUnsupported: pictures other than H.264 and HEVC, or sound that is no
+/// AAC. kInvalidData: no CMAF of ours. Any thread.
+Result<Bytes> write_ts_segment(const CmafSegment& video, const CmafSegment& audio,
+                               SegmentNumber number);
 
 /// PART-TARGET of a track for the configured wish (design.md §5), rounded up to 10 µs: k frames
 /// nearest the wish for a constant rate; for audio one frame more than its parts have.
