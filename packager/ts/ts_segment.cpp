@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "media/crc32_mpeg2.h"
+#include "packager/box_writer.h"
 #include "packager/packager.h"
 #include "packager/ts/pes_packets.h"
 
@@ -72,46 +73,46 @@ std::size_t lay_out(Stream& stream) {
 // --- Tables -----------------------------------------------------------------------------------
 
 /// A section of 2.4.4 around what its long header is followed by, with its CRC.
-std::vector<std::uint8_t> section(std::uint8_t table, std::uint8_t version,
-                                  const std::vector<std::uint8_t>& body) {
-  const std::size_t length = 5 + body.size() + 4;
-  std::vector<std::uint8_t> bytes{table,
-                                  static_cast<std::uint8_t>(0xB0 | length >> 8),
-                                  static_cast<std::uint8_t>(length),
-                                  0,
-                                  1,  // The transport stream, or the program.
-                                  static_cast<std::uint8_t>(0xC1 | version << 1),
-                                  0,
-                                  0};
-  bytes.insert(bytes.end(), body.begin(), body.end());
-  const std::uint32_t crc = crc32_mpeg2(bytes);
-  for (int shift = 24; shift >= 0; shift -= 8)
-    bytes.push_back(static_cast<std::uint8_t>(crc >> shift));
-  return bytes;
+std::vector<std::uint8_t> section(std::uint32_t table, std::uint32_t version,
+                                  std::span<const std::uint8_t> body) {
+  constexpr std::size_t kCountedHeader = 5, kCrc = 4;
+  BoxWriter out;
+  out.u8(table);
+  out.u16(static_cast<std::uint32_t>(0xB000 | (kCountedHeader + body.size() + kCrc)));
+  out.u16(1);  // The transport stream, or the program.
+  out.u8(0xC1 | version << 1);
+  out.u16(0);
+  out.bytes(body);
+  out.u32(crc32_mpeg2(out.written()));
+  return out.written();
 }
 
 std::vector<std::uint8_t> association_section() {
-  return section(0, 0, {0, 1, 0xE0 | kMapPid >> 8, kMapPid & 0xFF});
+  BoxWriter body;
+  body.u16(1);
+  body.u16(0xE000 | kMapPid);
+  return section(0, 0, body.written());
 }
 
 std::vector<std::uint8_t> map_section(std::span<const Stream> streams) {
   std::uint32_t clock_pid = kNoPid;
   // 2.4.4.9: the version changes "when the definition of the program changes", here with what its
   // streams are.
-  std::uint8_t version = 0;
-  std::vector<std::uint8_t> entries;
+  std::uint32_t version = 0;
+  BoxWriter entries;
   for (const Stream& stream : streams) {
     if (stream.content.packets.empty()) continue;
     if (stream.has_clock) clock_pid = stream.pid;
-    version = static_cast<std::uint8_t>((version * 3 + stream.content.type) & 0x1F);
-    entries.insert(entries.end(),
-                   {stream.content.type, static_cast<std::uint8_t>(0xE0 | stream.pid >> 8),
-                    static_cast<std::uint8_t>(stream.pid), 0xF0, 0});
+    version = (version * 3 + stream.content.type) & 0x1F;
+    entries.u8(stream.content.type);
+    entries.u16(0xE000 | stream.pid);
+    entries.u16(0xF000);
   }
-  std::vector<std::uint8_t> body{static_cast<std::uint8_t>(0xE0 | clock_pid >> 8),
-                                 static_cast<std::uint8_t>(clock_pid), 0xF0, 0};
-  body.insert(body.end(), entries.begin(), entries.end());
-  return section(2, version, body);
+  BoxWriter body;
+  body.u16(0xE000 | clock_pid);
+  body.u16(0xF000);
+  body.bytes(entries.written());
+  return section(2, version, body.written());
 }
 
 // --- Packets ----------------------------------------------------------------------------------
