@@ -318,6 +318,8 @@ void Channel::on_tracks(const ingest::SourceTracks& tracks) {
   others_.clear();
   ready_made_.clear();
   source_track_ = tracks.video;
+  // Before alternate sound: the first one is what MPEG-TS has.
+  if (tracks.audio) audio_rendition_ = &rendition("audio", MediaKind::kAudio, 0);
   if (tracks.video) {
     const bool is_encoded = qualification_.is_encoded(*tracks.video);
     const Ladder ladder =
@@ -339,7 +341,6 @@ void Channel::on_tracks(const ingest::SourceTracks& tracks) {
     drop_ladder();
     rungs_.clear();
   }
-  if (tracks.audio) audio_rendition_ = &rendition("audio", MediaKind::kAudio, 0);
   output_->renditions_complete();
 }
 

@@ -92,6 +92,14 @@ ingest::WebhookOptions Config::webhook_options() const {
   return options;
 }
 
+hls::TsOptions Config::ts_options() const {
+  hls::TsOptions options = hls.origin.ts;
+  options.make = packager::write_ts_segment;
+  for (const auto& [name, channel] : channels)
+    if (channel.ts) options.channels[name] = *channel.ts;
+  return options;
+}
+
 hls::DvrOptions Config::dvr_options() const {
   hls::DvrOptions options = hls.dvr;
   for (const auto& [name, channel] : channels)

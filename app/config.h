@@ -103,7 +103,7 @@ struct PackagerConfig {
 };
 
 struct HlsConfig {
-  hls::Options origin;     ///< Without start_id, `playback` and `dvr`.
+  hls::Options origin;     ///< Without start_id, `playback`, `dvr`, and the channels of `ts`.
   hls::DvrOptions dvr;     ///< Without `channels`.
   std::string state_file;  ///< Empty: none, numbers start from the clock.
 };
@@ -132,6 +132,7 @@ struct ChannelConfig {
   ingest::PublishLimits limits;  ///< Zero: limits.publish.
   ChannelPlaybackConfig playback;
   std::optional<std::chrono::nanoseconds> dvr;  ///< Absent: hls.dvr.window.
+  std::optional<bool> ts;                       ///< Absent: hls.ts.
   std::vector<std::string> sources;  ///< URLs to pull from, the best first. Have secrets in them.
 };
 
@@ -176,6 +177,7 @@ struct Config {
   ingest::KeyOptions key_options() const;
   ingest::WebhookOptions webhook_options() const;
   hls::DvrOptions dvr_options() const;
+  hls::TsOptions ts_options() const;
   const PlaybackKeyConfig& playback_keys_of(const std::string& channel) const;
 };
 

@@ -105,6 +105,12 @@ constexpr ConfigKey<Config> kConfigKeys[] = {
     {"hls.state_file", kPath, MEMBER(hls.state_file),
      "File in which media sequence numbers are kept, so that a restart goes on with them; empty: "
      "none, numbers come from the clock."},
+    {"hls.ts", kBoolean, MEMBER(hls.origin.ts.is_on),
+     "Whether a channel has MPEG-TS segments too, for players that know no fragmented MP4: at "
+     "/live/NAME/ts.m3u8. What nobody asks for is not made."},
+    {"hls.ts_cache", bytes(kMiB, 1024 * kGiB), MEMBER(hls.origin.ts.max_cache_bytes),
+     "MPEG-TS segments in memory, all channels together; past it the oldest go, and are made again "
+     "for who asks."},
     {"hls.window", duration(1s, 1h), MEMBER(hls.origin.window),
      "What a media playlist lists; at least six segments and three target durations all the same."},
     {"http.header_timeout", duration(100ms, 10min), MEMBER(http.server.header_timeout),
@@ -366,6 +372,7 @@ constexpr ConfigKey<ChannelConfig> kChannelKeys[] = {
     {"srt_passphrase", kSecret, MEMBER(srt.passphrase),
      "As srt.passphrase, which is the default. A secret, never logged."},
     {"takeover", kBoolean, MEMBER(takeover), "As limits.takeover, which is the default."},
+    {"ts", kBoolean, MEMBER(ts), "As hls.ts, which is the default."},
 };
 
 constexpr ConfigKey<transcode::RungTemplate> kRungKeys[] = {

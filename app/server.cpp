@@ -238,6 +238,7 @@ int run_server(const Config& config, const ServerOptions& options) {
     return kExitFailure;
   }
   origin_options.playback = std::move(playback).value();
+  origin_options.ts = config.ts_options();
   if (const auto dvr_options = config.dvr_options(); dvr_options.is_on()) {
     auto dvr = hls::open_dvr(dvr_options, metrics, clock);
     if (!dvr.has_value()) {

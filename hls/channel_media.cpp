@@ -10,9 +10,10 @@ namespace millrace::hls {
 namespace {
 
 std::string media_etag(MediaObject object, std::string_view start_id, std::uint64_t number) {
-  const char* const prefix = object == MediaObject::kInit   ? "init-"
-                             : object == MediaObject::kPart ? "p"
-                                                            : "s";
+  const char* const prefix = object == MediaObject::kInit        ? "init-"
+                             : object == MediaObject::kPart      ? "p"
+                             : object == MediaObject::kTsSegment ? "ts"
+                                                                 : "s";
   return fmt::format("{}{}-{}", prefix, start_id, number);
 }
 

@@ -40,6 +40,7 @@ OriginContext::OriginContext(Options its_options, Metrics& its_metrics, const Cl
       parked_seconds(its_metrics.histogram("millrace_hls_parked_seconds",
                                            "How long requests waited for a part or a playlist.",
                                            latency_bounds())),
+      ts_cache(options.ts.max_cache_bytes, its_metrics, its_clock),
       expected_until(its_clock.steady_now() + options.expected_for) {}
 
 bool OriginContext::make_room() {
@@ -64,6 +65,7 @@ ChannelOutput::ChannelOutput(std::string name, OriginContext& context,
                              const std::vector<DvrFound>& found)
     : name_(std::move(name)),
       context_(context),
+      has_ts_(context.options.ts.is_on_for(name_)),
       publish_latency_(context.metrics.histogram(
           "millrace_hls_publish_latency_seconds",
           "From a part's last frame read from the publisher to the part being readable.",
@@ -364,6 +366,10 @@ void ChannelOutput::answer(const std::shared_ptr<net::HttpExchange>& exchange,
       return answer_multivariant(exchange, came_at.value_or(now));
     case MediaObject::kPlaylist:
       return answer_playlist(exchange, path, came_at.value_or(now));
+    case MediaObject::kTsMultivariant:
+    case MediaObject::kTsPlaylist:
+    case MediaObject::kTsSegment:
+      return answer_ts(exchange, path, came_at.value_or(now));
     default:
       return answer_media(exchange, path);
   }
@@ -544,23 +550,32 @@ void ChannelOutput::wake(WokenList woken) {
 void ChannelOutput::answer_woken(const Woken& woken) {
   net::HttpExchange& exchange = *woken.request.exchange;
   const bool is_part = woken.why == Woken::Why::kPart;
-  const MediaObject object = is_part ? MediaObject::kPart : MediaObject::kPlaylist;
+  const MediaObject object = is_part                  ? MediaObject::kPart
+                             : woken.request.wants_ts ? MediaObject::kTsPlaylist
+                                                      : MediaObject::kPlaylist;
   if (woken.why == Woken::Why::kTooLate)
     return decline(exchange, object, {503, "nothing new came in time"});
   if (woken.why == Woken::Why::kInterrupted)
     return decline(exchange, object, {503, kInterruptedText});
   if (woken.why == Woken::Why::kBeginning) return answer_again(woken.request);
   std::shared_ptr<const PlaylistSnapshot> playlist;
+  std::shared_ptr<const TsPlaylist> ts;
   MediaKind kind = MediaKind::kVideo;
   std::uint64_t target_seconds = 0;
   {
     const MutexLock lock(mutex_);
     kind = woken.output->rendition.options.kind;
     target_seconds = windows_.target_seconds();
-    if (!is_part && windows_.is_servable(woken.output->rendition))
-      playlist = snapshot(*woken.output, woken.request.wants_dvr);
+    if (!is_part && windows_.is_servable(woken.output->rendition)) {
+      if (woken.request.wants_ts)
+        ts = ts_playlist(*woken.output);
+      else
+        playlist = snapshot(*woken.output, woken.request.wants_dvr);
+    }
     if (!is_part) woken.output->last_request = context_.clock.steady_now();
   }
+  if (ts) return respond_ts(exchange, *ts);
+  if (object == MediaObject::kTsPlaylist) return decline(exchange, object, no_ts_yet());
   if (playlist)
     return respond(exchange, *playlist, woken.request.wants_delta,
                    woken.request.is_blocking_reload);

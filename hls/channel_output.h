@@ -17,6 +17,8 @@
 #include "hls/media_path.h"
 #include "hls/parked_requests.h"
 #include "hls/playlist_snapshot.h"
+#include "hls/ts/ts_cache.h"
+#include "hls/ts/ts_playlist.h"
 
 namespace millrace::hls {
 
@@ -39,6 +41,7 @@ struct OriginContext {
   Counter trimmed_segments;
   Gauge parked_gauge;
   Histogram parked_seconds;
+  TsCache ts_cache;
   std::atomic<std::size_t> window_bytes = 0;
   std::atomic<std::size_t> parked = 0;
   const std::chrono::steady_clock::time_point expected_until;
@@ -131,6 +134,18 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
                        TimePoint came_at);
   void answer_media(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path);
   void answer_woken(const Woken& woken);
+  // MPEG-TS (channel_ts.cpp).
+  void answer_ts(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path,
+                 TimePoint came_at);
+  void answer_ts_multivariant(const std::shared_ptr<net::HttpExchange>& exchange,
+                              TimePoint came_at);
+  void answer_ts_playlist(const std::shared_ptr<net::HttpExchange>& exchange,
+                          const MediaPath& path, TimePoint came_at);
+  void answer_ts_segment(net::HttpExchange& exchange, const MediaPath& path);
+  static Refusal no_ts_yet() { return {503, "the first segment is not complete yet"}; }
+  /// Null where there is nothing to list yet.
+  std::shared_ptr<const TsPlaylist> ts_playlist(Output& output) REQUIRES(mutex_);
+  void respond_ts(net::HttpExchange& exchange, const TsPlaylist& playlist);
   /// Media on disk.
   std::optional<DvrPast::Media> find_kept(const MediaPath& path) const REQUIRES(mutex_);
   void answer_kept(const std::shared_ptr<net::HttpExchange>& exchange, Media media,
@@ -164,6 +179,7 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
 
   const std::string name_;
   OriginContext& context_;
+  const bool has_ts_;
   Histogram publish_latency_;
   Counter late_parts_;
   std::atomic<TimePoint> last_request_{TimePoint()};
@@ -177,6 +193,7 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   ParkedRequests beginners_ GUARDED_BY(mutex_);    ///< For any playlist of a channel without one.
   bool has_publisher_ GUARDED_BY(mutex_) = false;  ///< Or had one, in this start of the server.
   bool is_interrupted_ GUARDED_BY(mutex_) = false;
+  Multivariant ts_multivariant_ GUARDED_BY(mutex_);
   std::size_t accounted_bytes_ GUARDED_BY(mutex_) = 0;
 };
 

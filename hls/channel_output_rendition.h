@@ -24,7 +24,9 @@ struct ChannelOutput::Output final : Sink<CmafChunk> {
     std::uint64_t version = 0;
   };
   Rendered live;
-  Rendered dvr;            ///< The playlist with ?dvr.
+  Rendered dvr;                          ///< The playlist with ?dvr.
+  std::shared_ptr<const TsPlaylist> ts;  ///< As it was last asked for.
+  std::uint64_t ts_version = 0;
   TimePoint last_request;  ///< For its playlist, or when such a one was answered.
   ParkedRequests playlists;
   ParkedRequests parts;  ///< All for the next one: {its counter, 0}.

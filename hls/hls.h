@@ -20,6 +20,7 @@
 #include "hls/cache_lifetimes.h"
 #include "hls/dvr/dvr_options.h"
 #include "hls/playback/playback_options.h"
+#include "hls/ts/ts_options.h"
 #include "media/cmaf_chunk.h"
 #include "media/sink.h"
 #include "net/event_loop.h"
@@ -50,6 +51,7 @@ struct Options {
   /// waits for it to be back, in the first `expected_for` of this start.
   std::set<std::string, std::less<>> expected{};
   std::chrono::seconds expected_for{0};
+  TsOptions ts{};
   /// Names this start of the server in part and init URIs: no URL ever has two contents.
   std::string start_id;
 };
@@ -100,7 +102,7 @@ class Channel {
   /// Where the rendition's packager pushes; the sink lives as long as the channel. Its finish()
   /// means: no media for now (segments that open meanwhile are gaps), not the end. A name that
   /// existed before goes on in its window. kInvalidData from push(): a part of a segment that was
-  /// not opened.
+  /// not opened. The first one of sound is what MPEG-TS has beside each picture.
   virtual Sink<CmafChunk>& add_rendition(RenditionOptions options) = 0;
   /// All renditions of the publisher have been added; those of an earlier one that were not leave
   /// the multivariant playlist. It is served once each has its init segment, or 2 s from now.

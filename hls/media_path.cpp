@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::string_view kRoot = "/live/";
 constexpr std::string_view kPlaylistFile = "index.m3u8";
+constexpr std::string_view kTsPlaylistFile = "ts.m3u8";
 
 /// Digits only, as we print them: no sign, no leading zero, so that an object has one URL.
 std::optional<std::uint64_t> parse_number(std::string_view text) {
@@ -30,11 +31,14 @@ bool take_suffix(std::string_view& text, std::string_view suffix) {
   return true;
 }
 
-/// "init-START-NUMBER.mp4", "sSTART-NUMBER.m4s", "pSTART-COUNTER.m4s".
+/// "init-START-NUMBER.mp4", "sSTART-NUMBER.m4s", "pSTART-COUNTER.m4s", "sSTART-NUMBER.ts".
 bool parse_media_file(std::string_view file, MediaPath& path) {
   if (take_prefix(file, "init-")) {
     path.object = MediaObject::kInit;
     if (!take_suffix(file, ".mp4")) return false;
+  } else if (take_suffix(file, ".ts")) {
+    path.object = MediaObject::kTsSegment;
+    if (!take_prefix(file, "s")) return false;
   } else {
     if (!take_suffix(file, ".m4s")) return false;
     path.object = file.starts_with('p') ? MediaObject::kPart : MediaObject::kSegment;
@@ -62,6 +66,12 @@ std::string_view to_string(MediaObject object) {
       return "segment";
     case MediaObject::kPart:
       return "part";
+    case MediaObject::kTsMultivariant:
+      return "ts-multivariant";
+    case MediaObject::kTsPlaylist:
+      return "ts-playlist";
+    case MediaObject::kTsSegment:
+      return "ts-segment";
   }
   return "other";
 }
@@ -74,12 +84,16 @@ std::optional<MediaPath> parse_media_path(std::string_view path) {
   parsed.channel = path.substr(0, channel_end);
   path.remove_prefix(channel_end + 1);
   if (path == kPlaylistFile) return parsed;
+  if (path == kTsPlaylistFile) {
+    parsed.object = MediaObject::kTsMultivariant;
+    return parsed;
+  }
   const auto rendition_end = path.find('/');
   if (rendition_end == std::string_view::npos || rendition_end == 0) return std::nullopt;
   parsed.rendition = path.substr(0, rendition_end);
   path.remove_prefix(rendition_end + 1);
-  if (path == kPlaylistFile) {
-    parsed.object = MediaObject::kPlaylist;
+  if (path == kPlaylistFile || path == kTsPlaylistFile) {
+    parsed.object = path == kPlaylistFile ? MediaObject::kPlaylist : MediaObject::kTsPlaylist;
     return parsed;
   }
   if (!parse_media_file(path, parsed)) return std::nullopt;

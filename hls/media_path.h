@@ -10,16 +10,26 @@
 
 namespace millrace::hls {
 
-enum class MediaObject { kMultivariant, kPlaylist, kInit, kSegment, kPart };
+enum class MediaObject {
+  kMultivariant,
+  kPlaylist,
+  kInit,
+  kSegment,
+  kPart,
+  kTsMultivariant,
+  kTsPlaylist,
+  kTsSegment
+};
 
 /// A kind's name in the metrics.
 std::string_view to_string(MediaObject object);
 
-/// /live/CHANNEL/index.m3u8, /live/CHANNEL/RENDITION/FILE. Views of the path that was parsed.
+/// /live/CHANNEL/index.m3u8, /live/CHANNEL/ts.m3u8, /live/CHANNEL/RENDITION/FILE. Views of the path
+/// that was parsed.
 struct MediaPath {
   MediaObject object = MediaObject::kMultivariant;
   std::string_view channel;
-  std::string_view rendition;  ///< Empty for the multivariant playlist.
+  std::string_view rendition;  ///< Empty for a multivariant playlist.
   std::string_view start_id;   ///< Of which start of the server; media only.
   std::uint64_t number = 0;  ///< A part's counter; the number of a segment, or of an init's first.
 };

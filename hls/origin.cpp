@@ -14,7 +14,8 @@ namespace {
 constexpr std::chrono::milliseconds kTick(500);
 
 bool is_playlist(MediaObject object) {
-  return object == MediaObject::kMultivariant || object == MediaObject::kPlaylist;
+  return object == MediaObject::kMultivariant || object == MediaObject::kPlaylist ||
+         object == MediaObject::kTsMultivariant || object == MediaObject::kTsPlaylist;
 }
 
 }  // namespace
@@ -164,6 +165,7 @@ void ChannelOrigin::tick() {
   }
   for (const auto& channel : channels) channel->tick();
   decline(std::move(late), "the channel is not back yet");
+  context_.ts_cache.tick();
   timer_.start(kTick, [this] { tick(); });
 }
 

@@ -19,6 +19,7 @@ struct ParkedRequest {
   std::shared_ptr<net::HttpExchange> exchange;
   bool wants_delta = false;
   bool wants_dvr = false;
+  bool wants_ts = false;
   bool is_blocking_reload = true;  ///< It names what it waits for.
   bool is_impatient = false;       ///< It takes what there is after a while.
   std::chrono::steady_clock::time_point since;

@@ -29,6 +29,8 @@ PlaylistCounters::PlaylistCounters(Metrics& metrics)
                            "Playlists rendered as text, by form.", {{"form", "full"}})),
       delta(metrics.counter("millrace_hls_playlists_rendered_total",
                             "Playlists rendered as text, by form.", {{"form", "delta"}})),
+      ts(metrics.counter("millrace_hls_playlists_rendered_total",
+                         "Playlists rendered as text, by form.", {{"form", "ts"}})),
       multivariant(metrics.counter("millrace_hls_playlists_rendered_total",
                                    "Playlists rendered as text, by form.",
                                    {{"form", "multivariant"}})),

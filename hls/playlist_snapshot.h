@@ -29,6 +29,7 @@ struct PlaylistCounters {
   explicit PlaylistCounters(Metrics& metrics);
   Counter full;
   Counter delta;
+  Counter ts;
   Counter multivariant;
   Counter compressed;
 };

@@ -33,7 +33,8 @@ bool matches(std::string_view if_none_match, std::string_view etag) {
   return if_none_match.find(fmt::format("\"{}\"", etag)) != std::string_view::npos;
 }
 
-std::string_view content_type_of(MediaKind kind) {
+std::string_view content_type_of(MediaObject object, MediaKind kind) {
+  if (object == MediaObject::kTsSegment) return "video/mp2t";  // RFC 8216 10: of sound as well.
   return kind == MediaKind::kVideo ? "video/mp4" : "audio/mp4";
 }
 
@@ -63,7 +64,7 @@ HttpResponse media_response(const net::HttpRequest& request, MediaObject object,
                             std::string_view etag, std::vector<Bytes> body, const CacheRule& rule) {
   HttpResponse response{.status = 200, .kind = to_string(object), .headers = {}, .body = {}};
   response.headers.reserve(8);
-  response.headers.emplace_back("Content-Type", content_type_of(kind));
+  response.headers.emplace_back("Content-Type", content_type_of(object, kind));
   response.headers.emplace_back("Cache-Control", to_header(rule));
   response.headers.emplace_back("ETag", fmt::format("\"{}\"", etag));
   response.headers.emplace_back("Accept-Ranges", "bytes");

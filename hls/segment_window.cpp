@@ -184,11 +184,15 @@ Bytes SegmentWindow::find_part(std::uint64_t counter) const {
 }
 
 std::vector<Bytes> SegmentWindow::find_segment(SegmentNumber number) const {
+  const auto segment = find_complete(number);
+  return segment && !segment->line.is_gap ? segment->parts : std::vector<Bytes>();
+}
+
+std::shared_ptr<const WindowSegment> SegmentWindow::find_complete(SegmentNumber number) const {
   for (const auto* const entries : {&listed_, &kept_})
     for (auto entry = entries->rbegin(); entry != entries->rend(); ++entry)
-      if (entry->segment->line.number == number && !entry->segment->line.is_gap)
-        return entry->segment->parts;
-  return {};
+      if (entry->segment->line.number == number) return entry->segment;
+  return nullptr;
 }
 
 Bytes SegmentWindow::find_init(SegmentNumber number) const {

@@ -93,6 +93,8 @@ class SegmentWindow {
   Bytes find_part(std::uint64_t counter) const;
   std::vector<Bytes> find_segment(SegmentNumber number) const;
   Bytes find_init(SegmentNumber number) const;
+  /// A segment that is, or was, in the playlist, be it a gap; null where there is none (any more).
+  std::shared_ptr<const WindowSegment> find_complete(SegmentNumber number) const;
   /// The newest, or the announced one; null where there is neither.
   const std::shared_ptr<const InitSegment>& init() const { return init_; }
 

@@ -119,7 +119,51 @@ void write_audio_only(Text& text, const AudioGroup& group, ClosedCaptions captio
   text << ",AUDIO=\"audio\"\n" << group.members.front()->name << "/index.m3u8" << query << "\n";
 }
 
+/// What the bits take in MPEG-TS, where a packet of 188 bytes has 184 of them, a picture some 112
+/// around it on average (PES header, delimiter, stuffing), and sound and tables theirs.
+std::int64_t ts_bandwidth(std::int64_t bandwidth, const RenditionEntry& main) {
+  constexpr std::int64_t kOfSoundAndTables = 32'000;
+  constexpr std::int64_t kPictureBits = 8 * 112;
+  const Rational rate = main.track->video.frame_rate;
+  const bool is_video = main.track->kind == MediaKind::kVideo;
+  const std::int64_t pictures = !is_video            ? 0
+                                : rate.numerator > 0 ? rate.numerator / rate.denominator + 1
+                                                     : 30;
+  return scale_rounded(bandwidth, 188, 184) + pictures * kPictureBits + kOfSoundAndTables;
+}
+
+void write_captions(Text& text, ClosedCaptions captions) {
+  if (captions == ClosedCaptions::kCea608)
+    text << "#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"captions\",NAME=\"CC1\",LANGUAGE=\"und\","
+            "DEFAULT=NO,AUTOSELECT=YES,INSTREAM-ID=\"CC1\"\n";
+}
+
 }  // namespace
+
+std::string render_ts_multivariant(const std::vector<RenditionEntry>& pictures,
+                                   const std::optional<RenditionEntry>& sound,
+                                   ClosedCaptions captions) {
+  Text text(256 + 256 * pictures.size());
+  text << "#EXTM3U\n";
+  if (!pictures.empty()) write_captions(text, captions);
+  for (const auto& picture : pictures) {
+    begin_variant(
+        text, ts_bandwidth(picture.bandwidth + (sound ? sound->bandwidth : 0), picture),
+        ts_bandwidth(picture.average_bandwidth + (sound ? sound->average_bandwidth : 0), picture));
+    text << picture.codecs;
+    if (sound) text << "," << sound->codecs;
+    text << "\"";
+    write_picture(text, picture.track->video);
+    text << ",CLOSED-CAPTIONS=" << (captions == ClosedCaptions::kNone ? "NONE" : "\"captions\"")
+         << "\n"
+         << picture.name << "/ts.m3u8\n";
+  }
+  if (!pictures.empty()) return text.take();
+  begin_variant(text, ts_bandwidth(sound->bandwidth, *sound),
+                ts_bandwidth(sound->average_bandwidth, *sound));
+  text << sound->codecs << "\"\n" << sound->name << "/ts.m3u8\n";
+  return text.take();
+}
 
 std::string render_multivariant(const std::vector<RenditionEntry>& renditions,
                                 ClosedCaptions captions, AudioOnly audio_only,
@@ -129,9 +173,7 @@ std::string render_multivariant(const std::vector<RenditionEntry>& renditions,
   const AudioGroup group = audio_group(renditions);
   const bool has_video = group.members.size() < renditions.size();
   if (has_video) write_audio(text, group, query);
-  if (has_video && captions == ClosedCaptions::kCea608)
-    text << "#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"captions\",NAME=\"CC1\",LANGUAGE=\"und\","
-            "DEFAULT=NO,AUTOSELECT=YES,INSTREAM-ID=\"CC1\"\n";
+  if (has_video) write_captions(text, captions);
   for (const auto& rendition : renditions)
     if (!has_video || rendition.track->kind == MediaKind::kVideo)
       write_variant(text, rendition, group, captions, query);

@@ -2,6 +2,7 @@
 // A channel's multivariant playlist as text (draft-pantos-hls-rfc8216bis §4.4.6). Pure; any thread.
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,5 +32,11 @@ enum class AudioOnly { kLeftOut, kOffered };
 std::string render_multivariant(const std::vector<RenditionEntry>& renditions,
                                 ClosedCaptions captions, AudioOnly audio_only,
                                 std::string_view query = {});
+
+/// The renditions whose media is MPEG-TS too: a variant for each of `pictures`, with the sound in
+/// it, or, where there are none, the sound by itself; one of both is there.
+std::string render_ts_multivariant(const std::vector<RenditionEntry>& pictures,
+                                   const std::optional<RenditionEntry>& sound,
+                                   ClosedCaptions captions);
 
 }  // namespace millrace::hls::playlist

@@ -35,7 +35,7 @@ TEST_CASE("an unknown key is named with its line and its neighbours", "[config]"
         "c:2: channels.shop.key: unknown key; known here: dvr, encode, end_on_unpublish, grace, "
         "hold, "
         "keys, ladder, limits, playback, priority, slate, sources, srt_key_length, srt_passphrase, "
-        "takeover");
+        "takeover, ts");
   CHECK(mistakes_in("ladder:\n  x:\n  - {name: a, with: 3}\n") ==
         "c:3: ladder.x[0].with: unknown key; known here: b_frames, bitrate, codec, codecs, "
         "encode, hdr, height, max_bitrate, max_frame_rate, max_gop, max_height, name, otherwise, "

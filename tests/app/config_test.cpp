@@ -160,3 +160,17 @@ TEST_CASE("channel names are short, lower-case and fit into a URL", "[config]") 
   for (const auto* name : {"", "-a", "_a", "Shop", "a/b", "a.b", "a b", "ä"})
     CHECK_FALSE(is_channel_name(name));
 }
+
+TEST_CASE("MPEG-TS is off unless it is asked for, of all channels or of one", "[config]") {
+  CHECK_FALSE(parsed("").ts_options().is_on_for("shop"));
+  const auto all = parsed(
+                       "hls: {ts: true, ts_cache: 64MiB}\n"
+                       "channels: {shop: {keys: [secret-key], ts: false}}\n")
+                       .ts_options();
+  CHECK_FALSE(all.is_on_for("shop"));
+  CHECK(all.is_on_for("other"));
+  CHECK(all.max_cache_bytes == 64 * 1024 * 1024);
+  const auto one = parsed("channels: {shop: {keys: [secret-key], ts: true}}\n").ts_options();
+  CHECK(one.is_on_for("shop"));
+  CHECK_FALSE(one.is_on_for("other"));
+}

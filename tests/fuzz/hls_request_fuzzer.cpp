@@ -38,6 +38,13 @@ std::string path_of(const MediaPath& path) {
     case MediaObject::kPart:
       return fmt::format("/live/{}/{}/p{}-{}.m4s", path.channel, path.rendition, path.start_id,
                          path.number);
+    case MediaObject::kTsMultivariant:
+      return fmt::format("/live/{}/ts.m3u8", path.channel);
+    case MediaObject::kTsPlaylist:
+      return fmt::format("/live/{}/{}/ts.m3u8", path.channel, path.rendition);
+    case MediaObject::kTsSegment:
+      return fmt::format("/live/{}/{}/s{}-{}.ts", path.channel, path.rendition, path.start_id,
+                         path.number);
   }
   return {};
 }

@@ -33,14 +33,46 @@ TEST_CASE("each object has its path", "[path]") {
   CHECK(init->number == 0);
 }
 
+TEST_CASE("MPEG-TS has paths of its own", "[path]") {
+  const auto multivariant = parse_media_path("/live/shop/ts.m3u8");
+  REQUIRE(multivariant.has_value());
+  CHECK(multivariant->object == MediaObject::kTsMultivariant);
+  const auto playlist = parse_media_path("/live/shop/720p/ts.m3u8");
+  REQUIRE(playlist.has_value());
+  CHECK(playlist->object == MediaObject::kTsPlaylist);
+  CHECK(playlist->rendition == "720p");
+  const auto segment = parse_media_path("/live/shop/720p/s1a2-183001878.ts");
+  REQUIRE(segment.has_value());
+  CHECK(segment->object == MediaObject::kTsSegment);
+  CHECK(segment->start_id == "1a2");
+  CHECK(segment->number == 183001878);
+}
+
 TEST_CASE("an object has one URL and no other", "[path]") {
-  for (const char* const path :
-       {"/live/", "/live/shop", "/live/shop/", "/live//index.m3u8", "/live/shop/index.m3u8/",
-        "/live/shop/720p/", "/live/shop//index.m3u8", "/live/shop/720p/x/index.m3u8",
-        "/live/shop/720p/p1a2-.m4s", "/live/shop/720p/p1a2-+7.m4s", "/live/shop/720p/p1a2-07.m4s",
-        "/live/shop/720p/p1a2-7x.m4s", "/live/shop/720p/p-7.m4s", "/live/shop/720p/q1a2-7.m4s",
-        "/live/shop/720p/p1a2-7.mp4", "/live/shop/720p/init-1a2-7.m4s",
-        "/live/shop/720p/p1a2-99999999999999999999999.m4s", "/dead/shop/index.m3u8", ""}) {
+  for (const char* const path : {"/live/",
+                                 "/live/shop",
+                                 "/live/shop/",
+                                 "/live//index.m3u8",
+                                 "/live/shop/index.m3u8/",
+                                 "/live/shop/720p/",
+                                 "/live/shop//index.m3u8",
+                                 "/live/shop/720p/x/index.m3u8",
+                                 "/live/shop/720p/p1a2-.m4s",
+                                 "/live/shop/720p/p1a2-+7.m4s",
+                                 "/live/shop/720p/p1a2-07.m4s",
+                                 "/live/shop/720p/p1a2-7x.m4s",
+                                 "/live/shop/720p/p-7.m4s",
+                                 "/live/shop/720p/q1a2-7.m4s",
+                                 "/live/shop/720p/p1a2-7.mp4",
+                                 "/live/shop/720p/p1a2-7.ts",
+                                 "/live/shop/720p/s1a2-07.ts",
+                                 "/live/shop/720p/s-7.ts",
+                                 "/live/ts.m3u8",
+                                 "/live/shop/ts.m3u8/",
+                                 "/live/shop/720p/init-1a2-7.m4s",
+                                 "/live/shop/720p/p1a2-99999999999999999999999.m4s",
+                                 "/dead/shop/index.m3u8",
+                                 ""}) {
     CAPTURE(path);
     CHECK_FALSE(parse_media_path(path).has_value());
   }

@@ -155,6 +155,20 @@ TEST_CASE("with signed playback nothing of a channel is there without its token"
   CHECK(f.status(prefix + "/live/shop/../shop/index.m3u8") == 404);
 }
 
+TEST_CASE("with signed playback MPEG-TS needs its token too", "[origin]") {
+  Fixture f(signed_playback());
+  const auto channel = f.begin("shop");
+  const auto query = "?token=" + f.token("shop");
+  for (const std::string object :
+       {"/live/shop/ts.m3u8", "/live/shop/source/ts.m3u8", "/live/shop/source/ss-100.ts"}) {
+    CAPTURE(object);
+    CHECK(f.status(object) == 403);
+    CHECK(f.status("/s/" + f.token("other") + object) == 403);
+    CHECK(f.status("/s/" + f.token("shop") + object) == 404);  // It is not on.
+    CHECK(f.status(object + query) == (object.ends_with(".m3u8") ? 302 : 404));
+  }
+}
+
 TEST_CASE("a refusal says why, in a way that players and caches take for what it is", "[origin]") {
   Fixture f(signed_playback());
   const auto channel = f.begin("shop");

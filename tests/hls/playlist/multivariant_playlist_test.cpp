@@ -235,3 +235,28 @@ TEST_CASE("sound without pictures is no variant a second time", "[multivariant]"
   CHECK(render_multivariant({audio()}, ClosedCaptions::kNone, AudioOnly::kOffered) ==
         rendered({audio()}));
 }
+
+TEST_CASE("variants of MPEG-TS have their sound in them, and what its packets take",
+          "[multivariant]") {
+  CHECK(render_ts_multivariant(
+            {video("source", 1920, 1080, 5'000'000), video("480p", 854, 480, 1'200'000)}, audio(),
+            ClosedCaptions::kNone) ==
+        "#EXTM3U\n"
+        "#EXT-X-STREAM-INF:BANDWIDTH=5303341,AVERAGE-BANDWIDTH=4277515,"
+        "CODECS=\"avc1.640028,mp4a.40.2\",RESOLUTION=1920x1080,FRAME-RATE=30.000,"
+        "VIDEO-RANGE=SDR,CLOSED-CAPTIONS=NONE\n"
+        "source/ts.m3u8\n"
+        "#EXT-X-STREAM-INF:BANDWIDTH=1420733,AVERAGE-BANDWIDTH=1171428,"
+        "CODECS=\"avc1.640028,mp4a.40.2\",RESOLUTION=854x480,FRAME-RATE=30.000,"
+        "VIDEO-RANGE=SDR,CLOSED-CAPTIONS=NONE\n"
+        "480p/ts.m3u8\n");
+  CHECK(render_ts_multivariant({}, audio(), ClosedCaptions::kNone) ==
+        "#EXTM3U\n"
+        "#EXT-X-STREAM-INF:BANDWIDTH=166870,AVERAGE-BANDWIDTH=162783,CODECS=\"mp4a.40.2\"\n"
+        "audio/ts.m3u8\n");
+  const std::string captioned = render_ts_multivariant({video("source", 1280, 720, 1'000'000)},
+                                                       std::nullopt, ClosedCaptions::kCea608);
+  CHECK(captioned.find("#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS") != std::string::npos);
+  CHECK(captioned.find("CODECS=\"avc1.640028\"") != std::string::npos);
+  CHECK(captioned.find("CLOSED-CAPTIONS=\"captions\"") != std::string::npos);
+}
