@@ -1,7 +1,7 @@
 #pragma once
-// Boxes of ISO/IEC 14496-12 4.2 written one inside the other into a growing buffer, for headers, and
-// the numbers that MPEG-TS tables are made of. A chunk's boxes have known sizes and go straight into
-// their final buffer. The caller's thread.
+// Boxes of ISO/IEC 14496-12 4.2 written one inside the other into a growing buffer, for headers,
+// and the numbers of MPEG-TS tables. A chunk's boxes have known sizes and go straight into their
+// final buffer. The caller's thread.
 #include <cstdint>
 #include <span>
 #include <string_view>
