@@ -95,8 +95,9 @@ constexpr ConfigKey<Config> kConfigKeys[] = {
      "What may lie in hls.dvr.folder, all channels together; past it the channel that has most "
      "loses its oldest quarter of a window, at most an hour."},
     {"hls.dvr.window", duration(0s, 24h), MEMBER(hls.dvr.window),
-     "How far back a playlist with ?dvr goes, from the disk; a minute at least. As much again is "
-     "kept for those who hold such a playlist. 0s: there is none, and nothing is written."},
+     "How far back a playlist with ?dvr goes, and vod.m3u8 of a finished show, from the disk; a "
+     "minute at least. As much again is kept for those who hold such a playlist. 0s: there is "
+     "none, and nothing is written."},
     {"hls.max_parked_requests", count(0, 10'000'000), MEMBER(hls.origin.max_parked_requests),
      "Requests that wait for a part or a playlist, all channels together; past it 503 at once."},
     {"hls.max_window", bytes(16 * kMiB, 1024 * kGiB), MEMBER(hls.origin.max_window_bytes),
@@ -112,7 +113,8 @@ constexpr ConfigKey<Config> kConfigKeys[] = {
      "MPEG-TS segments in memory, all channels together; past it the oldest go, and are made again "
      "for who asks."},
     {"hls.window", duration(1s, 1h), MEMBER(hls.origin.window),
-     "What a media playlist lists; at least six segments and three target durations all the same."},
+     "What a media playlist lists; at least six segments and three target durations all the same. "
+     "When a show has ended, that stays for as long as it lasts and three target durations."},
     {"http.header_timeout", duration(100ms, 10min), MEMBER(http.server.header_timeout),
      "From the first byte of a request to its end, from a connection's begin to the end of a PROXY "
      "header, and from there to that of TLS; past it the connection is closed."},

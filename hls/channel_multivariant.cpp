@@ -49,7 +49,7 @@ void ChannelOutput::answer_multivariant(const std::shared_ptr<net::HttpExchange>
         playlist::render_multivariant(entries, captions,
                                       context_.options.audio_only ? playlist::AudioOnly::kOffered
                                                                   : playlist::AudioOnly::kLeftOut,
-                                      is_dvr ? "?dvr" : ""),
+                                      is_dvr ? "index.m3u8?dvr" : "index.m3u8"),
         fmt::format("{}-{}{}", context_.options.start_id, version, is_dvr ? "-dvr" : ""),
         context_.playlists.compressed);
     Counter(context_.playlists.multivariant).increment();

@@ -216,7 +216,7 @@ void ChannelOutput::tick() {
   {
     const MutexLock lock(mutex_);
     const auto now = context_.clock.steady_now();
-    windows_.tick(now);
+    if (windows_.tick(now, context_.clock.wall_now())) vod_.clear();
     const std::chrono::seconds target(std::max(windows_.target_seconds(), kUsualTargetSeconds));
     for (auto& output : outputs_)
       for (auto* const place : {&output->playlists, &output->parts})
@@ -330,17 +330,22 @@ std::shared_ptr<const PlaylistSnapshot> ChannelOutput::snapshot(Output& output, 
   return rendered.snapshot;
 }
 
-void ChannelOutput::respond(net::HttpExchange& exchange, const PlaylistSnapshot& playlist,
-                            bool wants_delta, bool is_blocking) {
-  const auto text = playlist.text(wants_delta ? PlaylistForm::kDelta : PlaylistForm::kFull);
+void ChannelOutput::respond(const std::shared_ptr<net::HttpExchange>& exchange,
+                            std::shared_ptr<const PlaylistSnapshot> playlist, bool wants_delta,
+                            bool is_blocking) {
+  const auto form = wants_delta ? PlaylistForm::kDelta : PlaylistForm::kFull;
   // What was asked for by its number never becomes wrong, but that a show has ended: the next one's
   // numbers go on.
-  const auto kept_as = playlist.has_ended() ? CacheClass::kEnded
-                       : is_blocking        ? CacheClass::kBlocking
-                                            : CacheClass::kPlaylist;
-  exchange.respond(
-      playlist_response(exchange.request(), *text, MediaObject::kPlaylist,
-                        cache_rule(context_.options.cache, kept_as, playlist.target_seconds())));
+  const auto kept_as = playlist->has_ended() ? CacheClass::kEnded
+                       : is_blocking         ? CacheClass::kBlocking
+                                             : CacheClass::kPlaylist;
+  const auto rule = cache_rule(context_.options.cache, kept_as, playlist->target_seconds());
+  if (playlist->is_made(form, is_compressed_for(*exchange)))
+    return exchange->respond(playlist_response(exchange->request(), *playlist->text(form),
+                                               MediaObject::kPlaylist, rule));
+  respond_later(
+      exchange, MediaObject::kPlaylist,
+      [playlist = std::move(playlist), form] { return playlist->text(form); }, rule);
 }
 
 void ChannelOutput::decline(net::HttpExchange& exchange, MediaObject object,
@@ -359,6 +364,9 @@ void ChannelOutput::begin(std::uint64_t discontinuity_sequence) {
 
 void ChannelOutput::answer(const std::shared_ptr<net::HttpExchange>& exchange,
                            const MediaPath& path, std::optional<TimePoint> came_at) {
+  // Who watches what is over wants nothing of what is live.
+  if (path.object == MediaObject::kVod) return answer_vod(*exchange, path.object);
+  if (path.object == MediaObject::kVodPlaylist) return answer_vod_playlist(exchange, path);
   const auto now = context_.clock.steady_now();
   last_request_.store(now, std::memory_order_relaxed);
   switch (path.object) {
@@ -434,7 +442,8 @@ void ChannelOutput::answer_playlist(const std::shared_ptr<net::HttpExchange>& ex
     return forget_when_aborted(*exchange, place, *parked);
   }
   if (playlist)
-    return respond(*exchange, *playlist, asked.skip, asked.media_sequence_number.has_value());
+    return respond(exchange, std::move(playlist), asked.skip,
+                   asked.media_sequence_number.has_value());
   decline(*exchange, MediaObject::kPlaylist, refusal);
 }
 
@@ -577,7 +586,7 @@ void ChannelOutput::answer_woken(const Woken& woken) {
   if (ts) return respond_ts(exchange, *ts);
   if (object == MediaObject::kTsPlaylist) return decline(exchange, object, no_ts_yet());
   if (playlist)
-    return respond(exchange, *playlist, woken.request.wants_delta,
+    return respond(woken.request.exchange, std::move(playlist), woken.request.wants_delta,
                    woken.request.is_blocking_reload);
   if (woken.bytes.empty()) return decline(exchange, object, {404, "it will not come"});
   respond_media(exchange, {object, kind, context_.options.start_id, woken.part, target_seconds},

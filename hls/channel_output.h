@@ -4,6 +4,8 @@
 // Thread: Channel's calls on the channel's loop, answer() on the exchange's, the rest on any. The
 // lock is held for moving references about; rendering, answering and logging happen outside it.
 #include <atomic>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +14,7 @@
 
 #include "base/mutex.h"
 #include "hls/channel_windows.h"
+#include "hls/dvr/dvr_playlist.h"
 #include "hls/dvr/dvr_store.h"
 #include "hls/hls.h"
 #include "hls/media_path.h"
@@ -139,21 +142,32 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
                  TimePoint came_at);
   void answer_ts_multivariant(const std::shared_ptr<net::HttpExchange>& exchange,
                               TimePoint came_at);
-  void answer_ts_playlist(const std::shared_ptr<net::HttpExchange>& exchange,
-                          const MediaPath& path, TimePoint came_at);
+  void answer_ts_playlist(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path,
+                          TimePoint came_at);
   void answer_ts_segment(net::HttpExchange& exchange, const MediaPath& path);
   static Refusal no_ts_yet() { return {503, "the first segment is not complete yet"}; }
   /// Null where there is nothing to list yet.
   std::shared_ptr<const TsPlaylist> ts_playlist(Output& output) REQUIRES(mutex_);
   void respond_ts(net::HttpExchange& exchange, const TsPlaylist& playlist);
+  /// Of the show that ended last: its multivariant playlist, or where that of a rendition is.
+  void answer_vod(net::HttpExchange& exchange, MediaObject object);
+  void answer_vod_playlist(const std::shared_ptr<net::HttpExchange>& exchange,
+                           const MediaPath& path);
   /// Media on disk.
   std::optional<DvrPast::Media> find_kept(const MediaPath& path) const REQUIRES(mutex_);
   void answer_kept(const std::shared_ptr<net::HttpExchange>& exchange, Media media,
                    std::shared_ptr<const DvrPlace> place);
   void respond_media(net::HttpExchange& exchange, const Media& media,
                      std::vector<Bytes> body) const;
-  void respond(net::HttpExchange& exchange, const PlaylistSnapshot& playlist, bool wants_delta,
+  void respond(const std::shared_ptr<net::HttpExchange>& exchange,
+               std::shared_ptr<const PlaylistSnapshot> playlist, bool wants_delta,
                bool is_blocking);
+  using MakeText = std::function<std::shared_ptr<const PlaylistText>()>;
+  /// Answers with what `make` gives, which a reader's thread of the store runs: of a long playlist
+  /// of which most is not made yet, an event loop would stand for some 30 ms.
+  void respond_later(const std::shared_ptr<net::HttpExchange>& exchange, MediaObject object,
+                     MakeText make, const CacheRule& rule);
+  static bool is_compressed_for(net::HttpExchange& exchange);
   void decline(net::HttpExchange& exchange, MediaObject object, const Refusal& refusal) const;
 
   /// Nothing where there is no room for it.
@@ -194,6 +208,14 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   bool has_publisher_ GUARDED_BY(mutex_) = false;  ///< Or had one, in this start of the server.
   bool is_interrupted_ GUARDED_BY(mutex_) = false;
   Multivariant ts_multivariant_ GUARDED_BY(mutex_);
+  struct VodMultivariant {
+    std::string file;  ///< That it leads to.
+    std::shared_ptr<const PlaylistText> text;
+  };
+  VodMultivariant vod_multivariant_ GUARDED_BY(mutex_);
+  /// Of finished shows, as they were asked for, by RENDITION/FILE; until something of them goes.
+  static constexpr std::size_t kMostVodPlaylists = 32;
+  std::map<std::string, std::shared_ptr<const ShowPlaylist>> vod_ GUARDED_BY(mutex_);
   std::size_t accounted_bytes_ GUARDED_BY(mutex_) = 0;
 };
 

@@ -108,6 +108,7 @@ void ChannelWindows::open_segment(SegmentNumber number, MediaTime start, bool st
                                   TimePoint now) {
   if (std::exchange(has_ended_, false)) begin_show(number, now);
   CHECK(opened_.empty() || number == opened_.back().number + 1);
+  if (on_air_ == 0) on_air_ = number;
   // What a playlist with ?dvr lists before it is of another show, or of an earlier start.
   if (past_ && opened_.empty() && !past_->is_empty()) starts_discontinuity = true;
   newest_start_ = start;
@@ -124,6 +125,7 @@ void ChannelWindows::open_segment(SegmentNumber number, MediaTime start, bool st
 /// Nothing of the show before is listed any more, nor counts its bandwidth.
 void ChannelWindows::begin_show(SegmentNumber first, TimePoint now) {
   while (!opened_.empty()) unlist_first(now);
+  on_air_ = 0;
   for (auto& rendition : renditions_) {
     if (rendition->window) rendition->window->begin_at(first);
     rendition->bandwidth = Bandwidth(rendition->options.declared_bits_per_second,
@@ -245,8 +247,10 @@ void ChannelWindows::complete(Rendition& rendition, TimePoint now) {
                                .duration = segment.line.duration,
                                .map = segment.line.map,
                                .starts_discontinuity = segment.line.starts_discontinuity,
-                               .is_independent = segment.line.parts.front().is_independent},
-                   .init = window.find_init(segment.line.map),
+                               .is_independent = segment.line.parts.front().is_independent,
+                               .has_captions = has_captions(),
+                               .show = on_air_},
+                   .init = window.share_init(segment.line.map),
                    .parts = segment.parts,
                    .place = place});
 }
@@ -337,15 +341,41 @@ void ChannelWindows::unlist_first(TimePoint now) {
 
 /// The first segment goes on in playlists with ?dvr, if any rendition has listed it.
 void ChannelWindows::keep_first() {
+  if (on_air_ == 0) return past_->release(opened_.front().number);
+  DvrSlot slot = slot_of(opened_.front());
+  if (slot.duration > 0) past_->add(std::move(slot));
+}
+
+/// A show that has ended is one to be watched once all of it is on disk, or will not be: what the
+/// windows still have as well.
+void ChannelWindows::keep_ended() {
+  if (!past_ || !has_ended_ || on_air_ == 0) return;
+  std::vector<DvrSlot> slots;
+  for (const OpenedSegment& opened : opened_) {
+    slots.push_back(slot_of(opened));
+    for (const DvrLine& line : slots.back().lines)
+      if (line.place && line.place->state() == DvrPlace::State::kQueued) return;
+  }
+  for (DvrSlot& slot : slots)
+    if (slot.duration > 0) past_->add_ahead(std::move(slot));
+  on_air_ = 0;
+}
+
+/// Without duration where no rendition has listed it.
+DvrSlot ChannelWindows::slot_of(const OpenedSegment& opened) {
   DvrSlot slot{.start_id = start_id_,
-               .number = opened_.front().number,
-               .start = opened_.front().start,
-               .starts_discontinuity = opened_.front().starts_discontinuity,
+               .number = opened.number,
+               .show = on_air_,
+               .start = opened.start,
+               .starts_discontinuity = opened.starts_discontinuity,
+               .has_captions = has_captions(),
                .lines = {}};
   for (const auto& rendition : renditions_) {
     if (!rendition->window || rendition->window->listed_count() == 0) continue;
-    const WindowSegment& segment = rendition->window->listed(0);
-    if (segment.line.number != slot.number) continue;
+    const SegmentWindow& window = *rendition->window;
+    const SegmentNumber first = window.listed(0).line.number;
+    if (slot.number < first || slot.number - first >= window.listed_count()) continue;
+    const WindowSegment& segment = window.listed(static_cast<std::size_t>(slot.number - first));
     slot.duration = std::max(slot.duration, segment.line.duration);
     const std::size_t index = past_->rendition(rendition->options.name, rendition->options.kind);
     slot.lines.resize(std::max(slot.lines.size(), index + 1));
@@ -354,25 +384,43 @@ void ChannelWindows::keep_first() {
         .duration = segment.line.duration,
         .map = segment.line.map,
         .is_independent = segment.line.parts.empty() || segment.line.parts.front().is_independent,
-        .place = segment.place};
+        .place = segment.place,
+        .init = segment.place ? window.share_init(segment.line.map) : nullptr};
   }
-  if (slot.duration > 0) past_->add(std::move(slot));
+  return slot;
+}
+
+std::optional<DvrShow> ChannelWindows::last_show() const {
+  return past_ ? past_->last_show(*start_id_, on_air_) : std::nullopt;
+}
+
+std::optional<DvrListing> ChannelWindows::list_show(std::string_view rendition,
+                                                    std::string_view of_start,
+                                                    SegmentNumber first) {
+  return past_ ? past_->list_show(rendition, of_start, first, *start_id_, on_air_) : std::nullopt;
 }
 
 std::size_t ChannelWindows::shrink(TimePoint now) {
   return trim(kLeastTargets * promised(), now);
 }
 
-void ChannelWindows::tick(TimePoint now) {
+bool ChannelWindows::tick(TimePoint now, std::chrono::nanoseconds wall_now) {
   drop_unused(now);
-  if (past_ && past_->trim(newest_start_)) all_changed();
-  if (!has_ended_ || now < ended_until_) return;
+  keep_ended();
+  // Where nothing is on air, time goes on all the same: so do the files.
+  const bool is_live = !has_ended_ && !opened_.empty();
+  const bool is_trimmed =
+      past_ && past_->trim(is_live ? newest_start_ : std::max(newest_start_, wall_now));
+  if (is_trimmed) all_changed();
+  if (!has_ended_ || now < ended_until_) return is_trimmed;
   while (!opened_.empty()) unlist_first(now);
+  on_air_ = 0;
   for (auto& rendition : renditions_) {
     if (!rendition->window) continue;
     bytes_ -= rendition->window->clear();
     rendition->window.reset();
   }
+  return is_trimmed;
 }
 
 void ChannelWindows::drop_unused(TimePoint now) {

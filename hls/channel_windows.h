@@ -55,6 +55,11 @@ class ChannelWindows {
   /// Null: there are no such playlists.
   DvrPast* past() { return past_.get(); }
   const DvrPast* past() const { return past_.get(); }
+  /// Of the shows on disk the one that ended last; and its playlist, or that of an earlier one, by
+  /// the start and the number of its first segment. Nothing where there is none.
+  std::optional<DvrShow> last_show() const;
+  std::optional<DvrListing> list_show(std::string_view rendition, std::string_view of_start,
+                                      SegmentNumber first);
   /// What is to be written, oldest first.
   std::vector<DvrJob> take_jobs() { return std::exchange(jobs_, {}); }
   /// Of the first segment's. Before it.
@@ -82,8 +87,9 @@ class ChannelWindows {
   /// Nothing came.
   void give_up(Rendition& rendition, TimePoint now);
   void end(TimePoint now);
-  /// Lets go of what nobody can ask for any more.
-  void tick(TimePoint now);
+  /// Lets go of what nobody can ask for any more. `wall_now`: since the Unix epoch. Whether
+  /// anything of what is on disk was let go.
+  bool tick(TimePoint now, std::chrono::nanoseconds wall_now);
   /// Windows shrink to what the specification wants, whatever the options say; the segments that
   /// went.
   std::size_t shrink(TimePoint now);
@@ -116,6 +122,7 @@ class ChannelWindows {
   /// Of all media in memory.
   std::size_t bytes() const { return bytes_; }
   playlist::ClosedCaptions closed_captions() const { return closed_captions_; }
+  bool has_captions() const { return closed_captions_ != playlist::ClosedCaptions::kNone; }
   /// Rises with every change of the multivariant playlist.
   std::uint64_t multivariant_version() const { return multivariant_version_; }
 
@@ -141,6 +148,8 @@ class ChannelWindows {
   bool may_lose_first(MediaTime least) const;
   void unlist_first(TimePoint now);
   void keep_first();
+  void keep_ended();
+  DvrSlot slot_of(const OpenedSegment& opened);
   void drop_unused(TimePoint now);
   void changed(Rendition& rendition);
   void all_changed();
@@ -166,6 +175,7 @@ class ChannelWindows {
   std::shared_ptr<const std::string> start_id_;  ///< Where there is a past.
   std::vector<DvrJob> jobs_;                     ///< Taken after each call.
   MediaTime newest_start_{};                     ///< Of all segments so far.
+  SegmentNumber on_air_ = 0;  ///< The show whose segments are not all in past_: its first.
 };
 
 }  // namespace millrace::hls

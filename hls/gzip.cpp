@@ -72,7 +72,9 @@ DeflatedPiece deflate_piece(std::string_view text) {
   return {.bytes = compress(text, kRaw, Z_SYNC_FLUSH),
           .checksum = static_cast<std::uint32_t>(
               crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size())),
-          .plain_bytes = text.size()};
+          .plain_bytes = text.size(),
+          .checksum_step =
+              static_cast<std::uint32_t>(crc32_combine_gen(static_cast<z_off_t>(text.size())))};
 }
 
 std::vector<Bytes> gzip_of(std::span<const DeflatedPiece* const> pieces) {
@@ -84,7 +86,7 @@ std::vector<Bytes> gzip_of(std::span<const DeflatedPiece* const> pieces) {
   std::size_t size = 0;
   for (const DeflatedPiece* const piece : pieces) {
     body.push_back(piece->bytes);
-    checksum = crc32_combine(checksum, piece->checksum, static_cast<z_off_t>(piece->plain_bytes));
+    checksum = crc32_combine_op(checksum, piece->checksum, piece->checksum_step);
     size += piece->plain_bytes;
   }
   // An empty last block of the fixed kind (RFC 1951 3.2.6), and the trailer.

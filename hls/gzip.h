@@ -17,6 +17,8 @@ struct DeflatedPiece {
   Bytes bytes;  ///< RFC 1951 up to a byte's boundary; not the last block.
   std::uint32_t checksum = 0;
   std::size_t plain_bytes = 0;
+  /// Of crc32_combine_op(): a checksum goes on behind so many bytes.
+  std::uint32_t checksum_step = 0;
 };
 DeflatedPiece deflate_piece(std::string_view text);
 /// The pieces one behind the other as one gzip text, without a copy of them.

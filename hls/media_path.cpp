@@ -8,6 +8,7 @@ namespace {
 constexpr std::string_view kRoot = "/live/";
 constexpr std::string_view kPlaylistFile = "index.m3u8";
 constexpr std::string_view kTsPlaylistFile = "ts.m3u8";
+constexpr std::string_view kVodFile = "vod.m3u8";
 
 /// Digits only, as we print them: no sign, no leading zero, so that an object has one URL.
 std::optional<std::uint64_t> parse_number(std::string_view text) {
@@ -17,6 +18,10 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
   if (text.empty() || parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
   if (text.size() > 1 && text.front() == '0') return std::nullopt;
   return number;
+}
+
+bool is_no(std::string_view value) {
+  return value == "0" || value == "no" || value == "false" || value == "off";
 }
 
 bool take_prefix(std::string_view& text, std::string_view prefix) {
@@ -31,9 +36,13 @@ bool take_suffix(std::string_view& text, std::string_view suffix) {
   return true;
 }
 
-/// "init-START-NUMBER.mp4", "sSTART-NUMBER.m4s", "pSTART-COUNTER.m4s", "sSTART-NUMBER.ts".
+/// "init-START-NUMBER.mp4", "sSTART-NUMBER.m4s", "pSTART-COUNTER.m4s", "sSTART-NUMBER.ts",
+/// "vod-START-NUMBER.m3u8".
 bool parse_media_file(std::string_view file, MediaPath& path) {
-  if (take_prefix(file, "init-")) {
+  if (take_prefix(file, "vod-")) {
+    path.object = MediaObject::kVodPlaylist;
+    if (!take_suffix(file, ".m3u8")) return false;
+  } else if (take_prefix(file, "init-")) {
     path.object = MediaObject::kInit;
     if (!take_suffix(file, ".mp4")) return false;
   } else if (take_suffix(file, ".ts")) {
@@ -72,6 +81,9 @@ std::string_view to_string(MediaObject object) {
       return "ts-playlist";
     case MediaObject::kTsSegment:
       return "ts-segment";
+    case MediaObject::kVod:
+    case MediaObject::kVodPlaylist:
+      return "vod";
   }
   return "other";
 }
@@ -88,12 +100,20 @@ std::optional<MediaPath> parse_media_path(std::string_view path) {
     parsed.object = MediaObject::kTsMultivariant;
     return parsed;
   }
+  if (path == kVodFile) {
+    parsed.object = MediaObject::kVod;
+    return parsed;
+  }
   const auto rendition_end = path.find('/');
   if (rendition_end == std::string_view::npos || rendition_end == 0) return std::nullopt;
   parsed.rendition = path.substr(0, rendition_end);
   path.remove_prefix(rendition_end + 1);
   if (path == kPlaylistFile || path == kTsPlaylistFile) {
     parsed.object = path == kPlaylistFile ? MediaObject::kPlaylist : MediaObject::kTsPlaylist;
+    return parsed;
+  }
+  if (path == kVodFile) {
+    parsed.object = MediaObject::kVodPlaylist;
     return parsed;
   }
   if (!parse_media_file(path, parsed)) return std::nullopt;
@@ -108,7 +128,7 @@ Result<DeliveryDirectives> parse_delivery_directives(std::string_view query) {
     const auto equals = pair.find('=');
     const auto name = pair.substr(0, equals);
     const auto value = equals == std::string_view::npos ? "" : pair.substr(equals + 1);
-    if (name == "dvr") directives.dvr = true;
+    if (name == "dvr") directives.dvr = !is_no(value);
     if (name == "_HLS_skip") directives.skip = value == "YES" || value == "v2";
     if (name != "_HLS_msn" && name != "_HLS_part") continue;
     const auto number = parse_number(value);

@@ -13,11 +13,6 @@ namespace {
 // How late a request that has waited too long is told so, and old media is let go.
 constexpr std::chrono::milliseconds kTick(500);
 
-bool is_playlist(MediaObject object) {
-  return object == MediaObject::kMultivariant || object == MediaObject::kPlaylist ||
-         object == MediaObject::kTsMultivariant || object == MediaObject::kTsPlaylist;
-}
-
 }  // namespace
 
 ChannelOrigin::ChannelOrigin(Options options, net::EventLoopGroup& loops, Metrics& metrics,
@@ -101,7 +96,7 @@ void ChannelOrigin::handle(const std::shared_ptr<net::HttpExchange>& exchange, T
 
 void ChannelOrigin::handle_missing(const std::shared_ptr<net::HttpExchange>& exchange,
                                    const MediaPath& path, TimePoint came_at) {
-  if (!is_playlist(path.object) || !context_.is_expected(path.channel))
+  if (!is_live_playlist(path.object) || !context_.is_expected(path.channel))
     return exchange->respond(
         error_response(path.object, 404, "no such channel", context_.options.cache.error));
   const std::string name(path.channel);

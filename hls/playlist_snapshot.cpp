@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "hls/dvr/dvr_playlist.h"
+
 namespace millrace::hls {
 namespace {
 
@@ -89,10 +91,14 @@ std::shared_ptr<const PlaylistText> PlaylistSnapshot::render(PlaylistForm form) 
                                 .next_part = next_part_,
                                 .has_ended = header_.has_ended,
                                 .reports = {}};
-  std::vector<playlist::Segment> loose;
+  std::optional<DvrSegments> past;
   if (past_) {
-    for (const auto& slot : past_->loose) loose.push_back(slot->segment(past_->rendition));
-    list_past(media, loose);
+    past.emplace(*past_);
+    past->list_in(media);
+    media.is_dvr = true;
+    // Numbers of an earlier start count backwards from those of now.
+    media.media_sequence = first_number_ - std::min(first_number_, past_->count);
+    media.discontinuity_sequence -= std::min(media.discontinuity_sequence, past_->discontinuities);
   }
   for (const auto& segment : without_parts_) media.segments.push_back(&segment);
   for (const auto& segment : complete_) media.segments.push_back(&segment->line);
@@ -105,37 +111,20 @@ std::shared_ptr<const PlaylistText> PlaylistSnapshot::render(PlaylistForm form) 
     return text(PlaylistForm::kFull);
   Counter counter = form == PlaylistForm::kFull ? counters_.full : counters_.delta;
   counter.increment();
-  if (form == PlaylistForm::kFull) return render_whole(media);
-  return std::make_shared<const PlaylistText>(playlist::render_delta(media), etag(form),
-                                              counters_.compressed);
-}
-
-/// `loose`: its segments that are in no block, which live as long as `media` is used.
-void PlaylistSnapshot::list_past(playlist::MediaPlaylist& media,
-                                 const std::vector<playlist::Segment>& loose) const {
-  media.is_dvr = true;
-  for (const auto& segment : loose) media.segments.push_back(&segment);
-  // Numbers of an earlier start count backwards from those of now.
-  media.media_sequence = first_number_ - std::min(first_number_, past_->count);
-  media.discontinuity_sequence -= std::min(media.discontinuity_sequence, past_->discontinuities);
-  if (past_->blocks.empty()) return;
-  media.earlier = {.count = past_->in_blocks,
-                   .map_before = past_->blocks.front()->unsaid_map(),
-                   .map_behind = past_->blocks.back()->map_behind()};
-}
-
-std::shared_ptr<const PlaylistText> PlaylistSnapshot::render_whole(
-    const playlist::MediaPlaylist& media) const {
-  if (media.earlier.count == 0)
-    return std::make_shared<const PlaylistText>(playlist::render(media), etag(PlaylistForm::kFull),
+  if (form == PlaylistForm::kDelta)
+    return std::make_shared<const PlaylistText>(playlist::render_delta(media), etag(form),
                                                 counters_.compressed);
-  PlaylistText::Pieces pieces;
-  pieces.reserve(past_->blocks.size() + 2);
-  pieces.push_back(std::make_shared<const PlaylistPiece>(playlist::render_head(media)));
-  for (const auto& block : past_->blocks) pieces.push_back(block->piece());
-  pieces.push_back(std::make_shared<const PlaylistPiece>(playlist::render_tail(media)));
-  return std::make_shared<const PlaylistText>(std::move(pieces), etag(PlaylistForm::kFull),
+  if (past)
+    return std::make_shared<const PlaylistText>(past->render(media), etag(form),
+                                                counters_.compressed);
+  return std::make_shared<const PlaylistText>(playlist::render(media), etag(form),
                                               counters_.compressed);
+}
+
+bool PlaylistSnapshot::is_made(PlaylistForm form, bool is_compressed) const {
+  // A delta update of what has ended is the whole.
+  if (!past_ || (form == PlaylistForm::kDelta && !header_.has_ended)) return true;
+  return past_->is_made(is_compressed);
 }
 
 std::string PlaylistSnapshot::etag(PlaylistForm form) const {

@@ -58,6 +58,9 @@ class PlaylistSnapshot {
                    const PlaylistCounters& counters, std::optional<DvrListing> past = {});
 
   std::shared_ptr<const PlaylistText> text(PlaylistForm form) const;
+  /// Whether text(), and gzip of it where it is to be compressed, is quickly had: of a playlist
+  /// with ?dvr, most of its blocks are there.
+  bool is_made(PlaylistForm form, bool is_compressed) const;
   std::uint64_t target_seconds() const { return header_.target_seconds; }
   bool has_ended() const { return header_.has_ended; }
 
@@ -67,8 +70,6 @@ class PlaylistSnapshot {
     std::shared_ptr<const PlaylistText> text;
   };
   std::shared_ptr<const PlaylistText> render(PlaylistForm form) const;
-  void list_past(playlist::MediaPlaylist& media, const std::vector<playlist::Segment>& loose) const;
-  std::shared_ptr<const PlaylistText> render_whole(const playlist::MediaPlaylist& media) const;
   std::string etag(PlaylistForm form) const;
 
   PlaylistHeader header_;
@@ -80,7 +81,7 @@ class PlaylistSnapshot {
   std::vector<playlist::Segment> without_parts_;  ///< The first of them, as they are listed now.
   playlist::Segment open_;
   const std::optional<DvrListing> past_;
-  const PlaylistCounters& counters_;  ///< The origin's, which outlives its channels.
+  const PlaylistCounters counters_;
   mutable Rendered full_;
   mutable Rendered delta_;
 };

@@ -5,7 +5,10 @@
 namespace millrace::hls {
 
 const DeflatedPiece& PlaylistPiece::deflated() const {
-  std::call_once(once_, [this] { deflated_ = deflate_piece(text_.text()); });
+  std::call_once(once_, [this] {
+    deflated_ = deflate_piece(text_.text());
+    is_deflated_.store(true, std::memory_order_release);
+  });
   return deflated_;
 }
 

@@ -2,6 +2,7 @@
 // Playlists as text and as gzip, each made at most once, by the first request that needs it. Of
 // pieces, where a part of a long playlist stays the same from version to version. Any thread; a
 // second one that needs the same at that moment waits for the first.
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -21,10 +22,12 @@ class PlaylistPiece {
 
   const Bytes& text() const { return text_; }
   const DeflatedPiece& deflated() const;
+  bool is_deflated() const { return is_deflated_.load(std::memory_order_acquire); }
 
  private:
   const Bytes text_;
   mutable std::once_flag once_;
+  mutable std::atomic<bool> is_deflated_ = false;
   mutable DeflatedPiece deflated_;
 };
 

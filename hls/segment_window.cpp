@@ -196,8 +196,13 @@ std::shared_ptr<const WindowSegment> SegmentWindow::find_complete(SegmentNumber 
 }
 
 Bytes SegmentWindow::find_init(SegmentNumber number) const {
+  const auto init = share_init(number);
+  return init ? init->bytes : Bytes();
+}
+
+std::shared_ptr<const InitSegment> SegmentWindow::share_init(SegmentNumber number) const {
   const auto found = inits_.find(number);
-  return found == inits_.end() ? Bytes() : found->second->bytes;
+  return found == inits_.end() ? nullptr : found->second;
 }
 
 }  // namespace millrace::hls

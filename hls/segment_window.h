@@ -95,6 +95,7 @@ class SegmentWindow {
   Bytes find_init(SegmentNumber number) const;
   /// A segment that is, or was, in the playlist, be it a gap; null where there is none (any more).
   std::shared_ptr<const WindowSegment> find_complete(SegmentNumber number) const;
+  std::shared_ptr<const InitSegment> share_init(SegmentNumber number) const;
   /// The newest, or the announced one; null where there is neither.
   const std::shared_ptr<const InitSegment>& init() const { return init_; }
 

@@ -265,7 +265,7 @@ std::int64_t DvrFiles::span_of(std::string_view channel_name, MediaTime start) c
 // --- Writing ----------------------------------------------------------------------------------
 
 Status DvrFiles::write(const DvrJob& job) {
-  if (job.init.empty() || job.parts.empty())
+  if (!job.init || job.init->bytes.empty() || job.parts.empty())
     return Error{ErrorCode::kInvalidData, "dvr: a segment without media or its init segment"};
   if (!is_dvr_name(job.channel) || !is_dvr_name(job.rendition) || !is_dvr_name(job.start_id))
     return Error{ErrorCode::kInvalidData,
@@ -337,12 +337,15 @@ Result<DvrRange> DvrFiles::append(const DvrJob& job, OpenFile& file) {
   std::optional<DvrInitRecord> init = file.init;
   std::uint64_t end = file.media_bytes;
   if (!init || init->map != job.segment.map) {
-    if (!write_all(file.media_descriptor, job.init.data(), job.init.size())) return failed();
+    const Bytes& bytes = job.init->bytes;
+    if (!write_all(file.media_descriptor, bytes.data(), bytes.size())) return failed();
     init = {.map = job.segment.map,
             .range = {.offset = end,
-                      .size = static_cast<std::uint32_t>(job.init.size()),
-                      .checksum = dvr_checksum(job.init.span())}};
-    end += job.init.size();
+                      .size = static_cast<std::uint32_t>(bytes.size()),
+                      .checksum = dvr_checksum(bytes.span())},
+            .codecs = is_dvr_codecs(job.init->codecs) ? job.init->codecs : "",
+            .track = *job.init->track};
+    end += bytes.size();
     records += dvr_record(*init);
   }
   DvrSegmentRecord segment = job.segment;
@@ -373,6 +376,9 @@ void DvrFiles::forget_failed(Channel& its_channel, const std::string& rendition)
   if (entry.segments == 0) {
     remove_file(entry.media->path);
     remove_file(entry.index_path);
+    // A disk that is full for hours leaves no trace for each segment.
+    auto& files = its_channel.spans[file.span].files;
+    if (file.place_in_span + 1 == files.size()) files.pop_back();
   }
   its_channel.open.erase(open);
 }

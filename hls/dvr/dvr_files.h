@@ -17,6 +17,7 @@
 #include "hls/dvr/dvr_index.h"
 #include "hls/dvr/dvr_options.h"
 #include "hls/dvr/dvr_place.h"
+#include "media/cmaf_chunk.h"
 
 namespace millrace::hls {
 
@@ -26,13 +27,13 @@ struct DvrJob {
   std::string rendition;
   std::string start_id;
   MediaKind kind = MediaKind::kVideo;
-  DvrSegmentRecord segment;  ///< Without its range.
-  Bytes init;                ///< Of segment.map.
+  DvrSegmentRecord segment;                 ///< Without its range.
+  std::shared_ptr<const InitSegment> init;  ///< Of segment.map.
   std::vector<Bytes> parts;
   std::shared_ptr<DvrPlace> place;  ///< Told where it is, or that it is not.
 
   std::size_t bytes() const {
-    std::size_t sum = init.size();
+    std::size_t sum = init ? init->bytes.size() : 0;
     for (const Bytes& part : parts) sum += part.size();
     return sum;
   }

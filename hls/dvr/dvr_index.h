@@ -1,8 +1,8 @@
 #pragma once
-// The index of a file of media: a header, then a record of fixed size for each init segment and
-// each segment, with a checksum behind each. Records are only ever appended, each after its media,
-// so that whatever a crash leaves is a good beginning. Little-endian. Input from outside: who
-// starts the server need not have written it. Pure; any thread.
+// The index of a file of media: a header, then a record for each init segment and each segment,
+// with a checksum behind each. Records are only ever appended, each after its media, so that
+// whatever a crash leaves is a good beginning. Little-endian. Input from outside: who starts the
+// server need not have written it. Pure; any thread.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -25,6 +25,8 @@ struct DvrSegmentRecord {
   SegmentNumber map = 0;               ///< Its init segment, as playlist::Segment has it.
   bool starts_discontinuity = false;
   bool is_independent = false;
+  bool has_captions = false;  ///< CEA-608 in the pictures of its channel.
+  SegmentNumber show = 0;     ///< The first number of the show that it belongs to.
   DvrRange range{};
   friend bool operator==(const DvrSegmentRecord&, const DvrSegmentRecord&) = default;
 };
@@ -32,6 +34,8 @@ struct DvrSegmentRecord {
 struct DvrInitRecord {
   SegmentNumber map = 0;
   DvrRange range{};
+  std::string codecs{};  ///< RFC 6381.
+  TrackInfo track{};     ///< What the multivariant playlist says of it.
   friend bool operator==(const DvrInitRecord&, const DvrInitRecord&) = default;
 };
 
@@ -50,8 +54,12 @@ std::uint32_t dvr_checksum(std::span<const std::uint8_t> bytes, std::uint32_t be
 /// and '.' but not at the beginning; at most 64 characters.
 bool is_dvr_name(std::string_view name);
 
+/// Codecs that can stand in a quoted attribute, and not too long for a record.
+bool is_dvr_codecs(std::string_view codecs);
+
 /// `start_id` is_dvr_name().
 std::string dvr_index_header(std::string_view start_id, MediaKind kind);
+/// `codecs` is_dvr_codecs(). Sizes and rates that are none are written as nothing.
 std::string dvr_record(const DvrInitRecord& record);
 std::string dvr_record(const DvrSegmentRecord& record);
 

@@ -9,9 +9,25 @@ namespace {
 // Numbers of one start that no rendition has on disk are listed as gaps, up to so many: behind more
 // the timeline begins anew.
 constexpr SegmentNumber kLargestHole = 1000;
+// An event loop makes so many blocks by itself: some 0.4 ms (bench/micro/dvr_playlist_bench.cpp).
+constexpr std::size_t kFewBlocks = 16;
+// A rendition that has less of a show than this part of what others of its kind have is left out.
+constexpr std::size_t kNearlyAll = 90;
 
 const DvrLine* line_of(const DvrSlot& slot, std::size_t rendition) {
   return rendition < slot.lines.size() ? &slot.lines[rendition] : nullptr;
+}
+
+std::int64_t bits_per_second(std::uint64_t bytes, playlist::PrintedTime duration) {
+  return duration > 0 ? scale_rounded(static_cast<std::int64_t>(bytes),
+                                      8 * playlist::kStepsPerSecond, duration)
+                      : 0;
+}
+
+/// 4.4.3.1: durations are no more, "when rounded to the nearest integer".
+std::uint64_t target_seconds_of(playlist::PrintedTime longest) {
+  return static_cast<std::uint64_t>((longest + playlist::kStepsPerSecond / 2) /
+                                    playlist::kStepsPerSecond);
 }
 
 playlist::Map map_of(const std::shared_ptr<const DvrSlot>& slot, std::size_t rendition) {
@@ -81,6 +97,7 @@ const std::shared_ptr<const PlaylistPiece>& DvrBlock::piece() const {
     for (const auto& slot : slots_) segments.push_back(slot->segment(rendition_));
     playlist::Map map = map_of(mapped_before_, rendition_);
     piece_ = std::make_shared<const PlaylistPiece>(playlist::render_segments({}, segments, map));
+    is_rendered_.store(true, std::memory_order_release);
   });
   return piece_;
 }
@@ -100,6 +117,13 @@ playlist::Map DvrBlock::map_behind() const {
   return map_of(mapped_behind_, rendition_);
 }
 
+bool DvrListing::is_made(bool is_compressed) const {
+  std::size_t missing = 0;
+  for (const auto& block : blocks)
+    if (!block->is_made(is_compressed) && ++missing > kFewBlocks) return false;
+  return true;
+}
+
 // --- What comes -------------------------------------------------------------------------------
 
 void DvrPast::load(const std::vector<DvrFound>& found) {
@@ -113,6 +137,12 @@ void DvrPast::load(const std::vector<DvrFound>& found) {
     const std::size_t its_rendition = rendition(one.rendition, one.index.kind);
     Start& start = starts[one.index.start_id];
     if (!start.id) start.id = std::make_shared<const std::string>(one.index.start_id);
+    std::map<SegmentNumber, std::shared_ptr<const InitSegment>> inits;
+    for (const DvrInitRecord& init : one.index.inits)
+      inits[init.map] = std::make_shared<const InitSegment>(
+          InitSegment{.bytes = {},
+                      .codecs = init.codecs,
+                      .track = std::make_shared<const TrackInfo>(init.track)});
     for (std::size_t i = 0; i < one.places.size(); ++i) {
       const DvrSegmentRecord& record = one.index.segments[i];
       if (start.slots.empty() || record.start < start.begin) start.begin = record.start;
@@ -120,16 +150,19 @@ void DvrPast::load(const std::vector<DvrFound>& found) {
       if (!slot.start_id) {
         slot.start_id = start.id;
         slot.number = record.number;
+        slot.show = record.show;
         slot.start = record.start;
         slot.duration = record.duration;
       }
       slot.starts_discontinuity |= record.starts_discontinuity;
+      slot.has_captions |= record.has_captions;
       slot.lines.resize(std::max(slot.lines.size(), its_rendition + 1));
       slot.lines[its_rendition] = {.start = record.start,
                                    .duration = record.duration,
                                    .map = record.map,
                                    .is_independent = record.is_independent,
-                                   .place = one.places[i]};
+                                   .place = one.places[i],
+                                   .init = inits[record.map]};
       if (is_lost(slot.lines[its_rendition])) slot.lines[its_rendition].place = nullptr;
     }
   }
@@ -137,19 +170,22 @@ void DvrPast::load(const std::vector<DvrFound>& found) {
   for (auto& [id, start] : starts)
     if (!start.slots.empty()) in_order.push_back(&start);
   std::ranges::sort(in_order, {}, &Start::begin);
-  for (Start* const start : in_order) {
-    start->slots.begin()->second.starts_discontinuity = true;
-    for (auto& [number, slot] : start->slots) {
-      if (!eras_.empty() && eras_.back().start_id == slot.start_id) fill_hole(slot);
-      push(std::move(slot));
-    }
+  for (Start* const start : in_order) load_start(std::move(start->slots));
+}
+
+void DvrPast::load_start(std::map<SegmentNumber, DvrSlot> slots) {
+  for (auto& [number, slot] : slots) {
+    const bool goes_on = !shows_.empty() && shows_.back().is(*slot.start_id, slot.show);
+    if (!goes_on || !fill_hole(slot)) slot.starts_discontinuity = true;
+    push(std::move(slot));
   }
 }
 
-void DvrPast::fill_hole(const DvrSlot& next) {
+bool DvrPast::fill_hole(const DvrSlot& next) {
   const DvrSlot before = *slots_.back();
   const SegmentNumber missing = next.number - before.number - 1;
-  if (missing == 0 || missing > kLargestHole) return;
+  if (missing == 0) return true;
+  if (missing > kLargestHole) return false;
   const MediaTime hole = next.start - before.end();
   const auto each = std::clamp<playlist::PrintedTime>(
       playlist::to_printed(hole / static_cast<std::int64_t>(missing)), 1, longest_);
@@ -157,12 +193,14 @@ void DvrPast::fill_hole(const DvrSlot& next) {
   for (SegmentNumber number = before.number + 1; number < next.number; ++number) {
     push({.start_id = before.start_id,
           .number = number,
+          .show = before.show,
           .start = at,
           .duration = each,
           .starts_discontinuity = false,
           .lines = {}});
     at += playlist::from_printed(each);
   }
+  return true;
 }
 
 std::size_t DvrPast::rendition(std::string_view name, MediaKind kind) {
@@ -182,6 +220,18 @@ void DvrPast::add(DvrSlot slot) {
   push(std::move(slot));
 }
 
+void DvrPast::add_ahead(DvrSlot slot) {
+  add(std::move(slot));
+  ++ahead_;
+  discontinuities_ -= slots_.back()->starts_discontinuity ? 1 : 0;
+}
+
+void DvrPast::release(SegmentNumber number) {
+  if (ahead_ == 0 || slots_[slots_.size() - ahead_]->number != number) return;
+  discontinuities_ += slots_[slots_.size() - ahead_]->starts_discontinuity ? 1 : 0;
+  --ahead_;
+}
+
 void DvrPast::push(DvrSlot slot) {
   longest_ = std::max(longest_, slot.duration);
   for (const DvrLine& line : slot.lines) {
@@ -189,10 +239,37 @@ void DvrPast::push(DvrSlot slot) {
     longest_ = std::max(longest_, line.duration);
     has_independent_segments_ &= line.is_independent;
   }
-  if (eras_.empty() || *eras_.back().start_id != *slot.start_id) eras_.push_back({slot.start_id});
-  ++eras_.back().slots;
+  if (shows_.empty() || !shows_.back().is(*slot.start_id, slot.show))
+    shows_.push_back({.start_id = slot.start_id, .number = slot.show, .renditions = {}});
+  count_in(shows_.back(), slot);
   discontinuities_ += slot.starts_discontinuity ? 1 : 0;
   slots_.push_back(std::make_shared<const DvrSlot>(std::move(slot)));
+}
+
+void DvrPast::count_in(Show& show, const DvrSlot& slot) {
+  ++show.slots;
+  show.longest = std::max(show.longest, slot.duration);
+  show.has_captions |= slot.has_captions;
+  show.renditions.resize(std::max(show.renditions.size(), slot.lines.size()));
+  for (std::size_t i = 0; i < slot.lines.size(); ++i) {
+    const DvrLine& line = slot.lines[i];
+    if (!line.place || is_lost(line)) continue;
+    show.longest = std::max(show.longest, line.duration);
+    show.has_independent_segments &= line.is_independent;
+    Tally& tally = show.renditions[i];
+    const std::uint64_t bytes = line.place->segment().size;
+    ++tally.segments;
+    tally.bytes += bytes;
+    tally.duration += line.duration;
+    // 4.4.6.2: of sets of segments that last half a target duration or more; the last of a show may
+    // be a key frame and nothing else.
+    if (2 * line.duration >= show.longest)
+      tally.peak = std::max(tally.peak, bits_per_second(bytes, line.duration));
+    if (!line.init || line.init == tally.init) continue;
+    tally.init = line.init;
+    if (std::ranges::find(tally.codecs, line.init->codecs) == tally.codecs.end())
+      tally.codecs.push_back(line.init->codecs);
+  }
 }
 
 // --- What goes --------------------------------------------------------------------------------
@@ -210,13 +287,18 @@ bool DvrPast::trim(MediaTime newest) {
     discontinuities_ -= static_cast<std::uint64_t>(
         std::count_if(first, end, [](const auto& slot) { return slot->starts_discontinuity; }));
     is_changed = true;
+  }
+  // As blocks, which begin with the first slot.
+  while (unlisted_ >= kBlock && std::all_of(slots_.begin(), slots_.begin() + kBlock,
+                                            [](const auto& slot) { return is_gone(*slot); })) {
+    for (std::size_t i = 0; i < kBlock; ++i) {
+      slots_.pop_front();
+      if (--shows_.front().slots == 0) shows_.pop_front();
+    }
+    unlisted_ -= kBlock;
+    is_changed = true;
     for (Rendition& rendition : renditions_)
       if (!rendition.blocks.empty()) rendition.blocks.pop_front();
-  }
-  while (unlisted_ > 0 && is_gone(*slots_.front())) {
-    slots_.pop_front();
-    --unlisted_;
-    if (--eras_.front().slots == 0) eras_.pop_front();
   }
   return is_changed;
 }
@@ -224,27 +306,95 @@ bool DvrPast::trim(MediaTime newest) {
 // --- What is asked for ------------------------------------------------------------------------
 
 DvrListing DvrPast::list(std::size_t rendition) {
-  Rendition& its_rendition = renditions_[rendition];
-  DvrListing listing;
-  listing.rendition = rendition;
-  listing.count = listed_count();
+  const std::size_t end = unlisted_ + listed_count();
+  // A block's worth always stays loose: a delta update begins there or later.
+  DvrListing listing = list(rendition, unlisted_, end, std::max<std::size_t>(end / kBlock, 1) - 1);
   listing.discontinuities = discontinuities_;
   listing.has_independent_segments = has_independent_segments_;
-  listing.least_target_seconds = static_cast<std::uint64_t>(
-      (longest_ + playlist::kStepsPerSecond / 2) / playlist::kStepsPerSecond);
-  // A block's worth always stays loose: a delta update begins there or later.
-  const std::size_t blocks = std::max<std::size_t>(listed_count() / kBlock, 1) - 1;
-  const auto first = slots_.begin() + static_cast<std::ptrdiff_t>(unlisted_);
-  while (its_rendition.blocks.size() < blocks) {
-    const auto begin = first + static_cast<std::ptrdiff_t>(its_rendition.blocks.size() * kBlock);
-    its_rendition.blocks.push_back(std::make_shared<const DvrBlock>(
-        std::vector(begin, begin + static_cast<std::ptrdiff_t>(kBlock)), rendition,
-        its_rendition.last_mapped));
-  }
-  listing.blocks.assign(its_rendition.blocks.begin(), its_rendition.blocks.end());
-  listing.in_blocks = blocks * kBlock;
-  listing.loose.assign(first + static_cast<std::ptrdiff_t>(listing.in_blocks), slots_.end());
+  listing.least_target_seconds = target_seconds_of(longest_);
   return listing;
+}
+
+DvrListing DvrPast::list(std::size_t rendition, std::size_t first, std::size_t last,
+                         std::size_t last_block) {
+  const auto at = [&](std::size_t place) {
+    return slots_.begin() + static_cast<std::ptrdiff_t>(place);
+  };
+  Rendition& its_rendition = renditions_[rendition];
+  while (its_rendition.blocks.size() < last_block) {
+    const std::size_t begin = its_rendition.blocks.size() * kBlock;
+    its_rendition.blocks.push_back(std::make_shared<const DvrBlock>(
+        std::vector(at(begin), at(begin + kBlock)), rendition, its_rendition.last_mapped));
+  }
+  DvrListing listing;
+  listing.rendition = rendition;
+  listing.count = last - first;
+  if (first < last) listing.first = slots_[first]->number;
+  const std::size_t first_block = (first + kBlock - 1) / kBlock;
+  if (first_block < last_block) {
+    const auto begin = its_rendition.blocks.begin();
+    listing.front.assign(at(first), at(first_block * kBlock));
+    listing.blocks.assign(begin + static_cast<std::ptrdiff_t>(first_block),
+                          begin + static_cast<std::ptrdiff_t>(last_block));
+    first = last_block * kBlock;
+  }
+  listing.loose.assign(at(first), at(last));
+  return listing;
+}
+
+std::optional<DvrShow> DvrPast::last_show(std::string_view start_id, SegmentNumber on_air) const {
+  std::size_t end = slots_.size();
+  for (auto show = shows_.rbegin(); show != shows_.rend(); end -= show->slots, ++show) {
+    if (end <= unlisted_) break;
+    if (show->is(start_id, on_air)) continue;
+    const std::size_t begin = std::max(end - show->slots, unlisted_);
+    DvrShow told{.start_id = *show->start_id,
+                 .first = slots_[begin]->number,
+                 .has_captions = show->has_captions,
+                 .renditions = {}};
+    for (std::size_t i = 0; i < show->renditions.size(); ++i) {
+      const Tally& tally = show->renditions[i];
+      std::size_t most = 0;
+      for (std::size_t other = 0; other < show->renditions.size(); ++other)
+        if (renditions_[other].kind == renditions_[i].kind)
+          most = std::max(most, show->renditions[other].segments);
+      if (!tally.init || tally.codecs.front().empty() || tally.segments * 100 < most * kNearlyAll)
+        continue;
+      const auto average = bits_per_second(tally.bytes, tally.duration);
+      told.renditions.push_back({.name = renditions_[i].name,
+                                 .codecs = tally.codecs,
+                                 .peak = std::max(tally.peak, average),
+                                 .average = average,
+                                 .init = tally.init});
+    }
+    if (!told.renditions.empty()) return told;
+  }
+  return std::nullopt;
+}
+
+std::optional<DvrListing> DvrPast::list_show(std::string_view rendition, std::string_view of_start,
+                                             SegmentNumber first, std::string_view start_id,
+                                             SegmentNumber on_air) {
+  const auto index = find_rendition(rendition);
+  std::size_t end = 0;
+  for (const Show& show : shows_) {
+    const std::size_t begin = end;
+    end += show.slots;
+    if (!index || *show.start_id != of_start || slots_[end - 1]->number < first) continue;
+    const auto found = find_from(of_start, first).first;
+    const auto place = static_cast<std::size_t>(found - slots_.begin());
+    if (place < begin || (*found)->number != first || show.is(start_id, on_air)) break;
+    // What goes goes from its beginning.
+    const std::size_t looked_at = std::min(end - place, kBlock);
+    if (std::any_of(found, found + static_cast<std::ptrdiff_t>(looked_at),
+                    [](const auto& slot) { return has_lost(*slot); }))
+      break;
+    DvrListing listing = list(*index, place, end, (end - 1) / kBlock);
+    listing.has_independent_segments = show.has_independent_segments;
+    listing.least_target_seconds = target_seconds_of(show.longest);
+    return listing;
+  }
+  return std::nullopt;
 }
 
 std::optional<std::size_t> DvrPast::find_rendition(std::string_view name) const {
@@ -253,20 +403,20 @@ std::optional<std::size_t> DvrPast::find_rendition(std::string_view name) const 
   return static_cast<std::size_t>(found - renditions_.begin());
 }
 
-std::pair<DvrPast::Slots::const_iterator, DvrPast::Slots::const_iterator> DvrPast::find_from(
-    std::string_view start_id, SegmentNumber number) const {
-  auto begin = slots_.begin();
-  for (const Era& era : eras_) {
-    const auto end = begin + static_cast<std::ptrdiff_t>(era.slots);
-    if (*era.start_id == start_id) {
-      const auto by_number = [](const auto& slot, SegmentNumber wanted) {
-        return slot->number < wanted;
-      };
-      return {std::lower_bound(begin, end, number, by_number), end};
-    }
-    begin = end;
+DvrPast::Range DvrPast::find_from(std::string_view start_id, SegmentNumber number) const {
+  // Shows of one start follow each other, and their numbers rise.
+  auto begin = slots_.end(), end = slots_.begin();
+  for (const Show& show : shows_) {
+    const bool is_its = *show.start_id == start_id;
+    if (!is_its && begin != slots_.end()) break;
+    if (is_its && begin == slots_.end()) begin = end;
+    end += static_cast<std::ptrdiff_t>(show.slots);
   }
-  return {slots_.end(), slots_.end()};
+  if (begin == slots_.end()) return {begin, begin};
+  const auto by_number = [](const auto& slot, SegmentNumber wanted) {
+    return slot->number < wanted;
+  };
+  return {std::lower_bound(begin, end, number, by_number), end};
 }
 
 std::optional<DvrPast::Media> DvrPast::find_segment(std::string_view rendition,

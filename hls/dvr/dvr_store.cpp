@@ -90,7 +90,7 @@ Result<std::shared_ptr<DvrStore>> DvrStore::open(DvrOptions options, Metrics& me
       [&store = *store](const std::stop_token& stop) { store.write_queued(stop); });
   for (std::size_t i = 0; i < kReaders; ++i)
     store->threads_.emplace_back(
-        [&store = *store](const std::stop_token& stop) { store.read_queued(stop); });
+        [&store = *store](const std::stop_token& stop) { store.run_queued(stop); });
   return store;
 }
 
@@ -102,7 +102,7 @@ DvrStore::~DvrStore() {
 void DvrStore::drain() {
   std::unique_lock lock(mutex_);
   idle_.wait(lock, [this] {
-    return queued_bytes_ == 0 && jobs_.empty() && queued_reads_.empty() && reads_under_way_ == 0;
+    return queued_bytes_ == 0 && jobs_.empty() && tasks_.empty() && tasks_under_way_ == 0;
   });
 }
 
@@ -171,13 +171,20 @@ void DvrStore::write(const DvrJob& job) {
 // --- Reading ----------------------------------------------------------------------------------
 
 bool DvrStore::read(std::shared_ptr<const DvrPlace> place, DvrObject object, Done done) {
+  if (*read_bytes_ < options_.max_read_bytes)
+    return run([this, place = std::move(place), object, done = std::move(done)] {
+      done(read_now(*place, object));
+    });
+  reads_refused_.increment();
+  return false;
+}
+
+bool DvrStore::run(std::function<void()> task) {
   {
     const std::lock_guard lock(mutex_);
-    if (queued_reads_.size() + reads_under_way_ < options_.max_queued_reads &&
-        *read_bytes_ < options_.max_read_bytes) {
-      queued_reads_.push_back(
-          {.place = std::move(place), .object = object, .done = std::move(done)});
-      reads_gauge_.set(static_cast<double>(queued_reads_.size() + reads_under_way_));
+    if (tasks_.size() + tasks_under_way_ < options_.max_queued_reads) {
+      tasks_.push_back(std::move(task));
+      reads_gauge_.set(static_cast<double>(tasks_.size() + tasks_under_way_));
       wake_reader_.notify_one();
       return true;
     }
@@ -186,34 +193,34 @@ bool DvrStore::read(std::shared_ptr<const DvrPlace> place, DvrObject object, Don
   return false;
 }
 
-void DvrStore::read_queued(const std::stop_token& stop) {
+void DvrStore::run_queued(const std::stop_token& stop) {
   while (true) {
-    Read read;
+    std::function<void()> task;
     {
       std::unique_lock lock(mutex_);
-      wake_reader_.wait(lock, stop, [this] { return !queued_reads_.empty(); });
-      if (queued_reads_.empty()) return;  // Asked to stop, and all is read.
-      read = std::move(queued_reads_.front());
-      queued_reads_.pop_front();
-      ++reads_under_way_;
+      wake_reader_.wait(lock, stop, [this] { return !tasks_.empty(); });
+      if (tasks_.empty()) return;  // Asked to stop, and all is done.
+      task = std::move(tasks_.front());
+      tasks_.pop_front();
+      ++tasks_under_way_;
     }
-    read.done(read_now(read));
+    task();
+    task = nullptr;  // With all that it holds.
     const std::lock_guard lock(mutex_);
-    --reads_under_way_;
-    reads_gauge_.set(static_cast<double>(queued_reads_.size() + reads_under_way_));
+    --tasks_under_way_;
+    reads_gauge_.set(static_cast<double>(tasks_.size() + tasks_under_way_));
     idle_.notify_all();
   }
 }
 
-Bytes DvrStore::read_now(const Read& read) {
+Bytes DvrStore::read_now(const DvrPlace& place, DvrObject object) {
   Bytes bytes;
-  if (read.place->state() == DvrPlace::State::kStored)
+  if (place.state() == DvrPlace::State::kStored)
     bytes =
-        read_range(read.place->file(),
-                   read.object == DvrObject::kSegment ? read.place->segment() : read.place->init());
+        read_range(place.file(), object == DvrObject::kSegment ? place.segment() : place.init());
   if (bytes.empty()) {
     // What has expired meanwhile is no fault of the disk's.
-    if (read.place->state() == DvrPlace::State::kStored) reads_failed_.increment();
+    if (place.state() == DvrPlace::State::kStored) reads_failed_.increment();
     return bytes;
   }
   reads_.increment();

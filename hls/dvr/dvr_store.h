@@ -49,22 +49,18 @@ class DvrStore {
   void append(DvrJob job);
   /// `done` is called once. False where too much waits or is under way: then it is not called.
   bool read(std::shared_ptr<const DvrPlace> place, DvrObject object, Done done);
+  /// `task` runs once on a reader's thread: what would hold up an event loop. False as above.
+  bool run(std::function<void()> task);
   /// Waits until all that was queued is done.
   void drain();
 
  private:
-  struct Read {
-    std::shared_ptr<const DvrPlace> place;
-    DvrObject object = DvrObject::kSegment;
-    Done done;
-  };
-
   DvrStore(DvrOptions options, Metrics& metrics, const Clock& clock);
   void write_queued(const std::stop_token& stop);
   void write(const DvrJob& job);
   void leave_out(const DvrJob& job, Counter reason);
-  void read_queued(const std::stop_token& stop);
-  Bytes read_now(const Read& read);
+  void run_queued(const std::stop_token& stop);
+  Bytes read_now(const DvrPlace& place, DvrObject object);
 
   const DvrOptions options_;
   const Clock& clock_;
@@ -90,9 +86,9 @@ class DvrStore {
   std::condition_variable_any wake_reader_;
   std::condition_variable_any idle_;
   std::deque<DvrJob> jobs_;
-  std::size_t queued_bytes_ = 0;  ///< Of jobs_, and of what is being written.
-  std::deque<Read> queued_reads_;
-  std::size_t reads_under_way_ = 0;
+  std::size_t queued_bytes_ = 0;             ///< Of jobs_, and of what is being written.
+  std::deque<std::function<void()>> tasks_;  ///< The readers'.
+  std::size_t tasks_under_way_ = 0;
   std::vector<std::jthread> threads_;
 };
 

@@ -9,11 +9,8 @@ namespace {
 constexpr std::string_view kVersion = "6";
 constexpr std::string_view kDeltaVersion = "9";
 
-void write_header(Text& text, const MediaPlaylist& playlist, std::size_t skipped) {
-  text << "#EXTM3U\n#EXT-X-VERSION:" << (skipped > 0 ? kDeltaVersion : kVersion) << "\n";
-  if (playlist.has_independent_segments) text << "#EXT-X-INDEPENDENT-SEGMENTS\n";
-  text << "#EXT-X-TARGETDURATION:" << playlist.target_seconds
-       << "\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=";
+void write_low_latency(Text& text, const MediaPlaylist& playlist) {
+  text << "\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=";
   text.seconds(playlist.part_hold_back);
   if (playlist.can_skip_until > 0) {
     text << ",CAN-SKIP-UNTIL=";
@@ -21,6 +18,17 @@ void write_header(Text& text, const MediaPlaylist& playlist, std::size_t skipped
   }
   text << "\n#EXT-X-PART-INF:PART-TARGET=";
   text.seconds(playlist.part_target);
+}
+
+void write_header(Text& text, const MediaPlaylist& playlist, std::size_t skipped) {
+  text << "#EXTM3U\n#EXT-X-VERSION:" << (skipped > 0 ? kDeltaVersion : kVersion) << "\n";
+  if (playlist.has_independent_segments) text << "#EXT-X-INDEPENDENT-SEGMENTS\n";
+  text << "#EXT-X-TARGETDURATION:" << playlist.target_seconds;
+  // §4.4.3.5: with VOD "the Media Playlist cannot change".
+  if (playlist.is_vod)
+    text << "\n#EXT-X-PLAYLIST-TYPE:VOD";
+  else
+    write_low_latency(text, playlist);
   text << "\n#EXT-X-MEDIA-SEQUENCE:"
        << playlist.media_sequence.value_or(playlist.segments.front()->number)
        << "\n#EXT-X-DISCONTINUITY-SEQUENCE:" << playlist.discontinuity_sequence << "\n";
@@ -109,9 +117,14 @@ std::string render(const MediaPlaylist& playlist) {
 
 std::string render_head(const MediaPlaylist& playlist) {
   CHECK(!playlist.segments.empty());
-  Text text(kHeadBytes);
+  const MediaPlaylist::Earlier& earlier = playlist.earlier;
+  Text text(kHeadBytes + kSegmentBytes * earlier.front.size());
   write_header(text, playlist, 0);
-  if (playlist.earlier.map_before.number != 0) write_map(text, playlist.earlier.map_before);
+  Map map;
+  for (const Segment* const segment : earlier.front)
+    write_segment(text, playlist.start_id, *segment, map);
+  if (earlier.map_before.number != 0 && earlier.map_before != map)
+    write_map(text, earlier.map_before);
   return text.take();
 }
 

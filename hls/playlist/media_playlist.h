@@ -62,14 +62,17 @@ struct MediaPlaylist {
   /// Of a long playlist, whose first segments are texts by themselves (render_segments()) and stand
   /// between render_head() and render_tail(). `segments` has the others.
   struct Earlier {
-    std::uint64_t count = 0;
-    Map map_before;  ///< Holds for them, and none of them says so; 0: they say it themselves.
+    std::uint64_t count = 0;              ///< With those in `front`.
+    std::vector<const Segment*> front{};  ///< Before those texts, and in render_head(); borrowed.
+    Map map_before;  ///< Holds for the texts, and none of them says so; 0: they say it themselves.
     Map map_behind;  ///< Holds behind them.
   };
   Earlier earlier{};
   /// Of the very first segment. Absent: its own number, for there is nothing of an earlier start.
   std::optional<SegmentNumber> media_sequence{};
   bool is_dvr = false;  ///< Where it leads to other playlists, they are with ?dvr.
+  /// Of a finished show, and never another: nothing of it is for who follows a live one.
+  bool is_vod = false;
 };
 
 /// Of a playlist that has nothing `earlier`.

@@ -39,7 +39,7 @@ std::string name_of(const RenditionEntry& member, const std::set<std::string>& t
   return name.empty() || taken.contains(name) ? member.name : name;
 }
 
-void write_audio(Text& text, const AudioGroup& group, std::string_view query) {
+void write_audio(Text& text, const AudioGroup& group, std::string_view file) {
   std::set<std::string> names;
   std::set<std::string_view> languages;
   for (const RenditionEntry* member : group.members) {
@@ -53,7 +53,7 @@ void write_audio(Text& text, const AudioGroup& group, std::string_view query) {
          << language << "\",DEFAULT=" << (member == group.members.front() ? "YES" : "NO")
          << ",AUTOSELECT=" << (is_first_of_language ? "YES" : "NO") << ",CHANNELS=\""
          << static_cast<std::uint64_t>(member->track->audio.channels) << "\",URI=\"" << member->name
-         << "/index.m3u8" << query << "\"\n";
+         << "/" << file << "\"\n";
   }
 }
 
@@ -89,7 +89,7 @@ void begin_variant(Text& text, std::int64_t bandwidth, std::int64_t average) {
 }
 
 void write_variant(Text& text, const RenditionEntry& rendition, const AudioGroup& group,
-                   ClosedCaptions captions, std::string_view query) {
+                   ClosedCaptions captions, std::string_view file) {
   const bool is_video = rendition.track->kind == MediaKind::kVideo;
   const bool has_group = is_video && !group.members.empty();
   begin_variant(text, rendition.bandwidth + (has_group ? group.bandwidth : 0),
@@ -104,19 +104,19 @@ void write_variant(Text& text, const RenditionEntry& rendition, const AudioGroup
     text << ",CLOSED-CAPTIONS=" << (captions == ClosedCaptions::kNone ? "NONE" : "\"captions\"");
   }
   if (has_group) text << ",AUDIO=\"audio\"";
-  text << "\n" << rendition.name << "/index.m3u8" << query << "\n";
+  text << "\n" << rendition.name << "/" << file << "\n";
 }
 
 /// The group by itself. It names the group, so that a player can go on in the chosen language.
 void write_audio_only(Text& text, const AudioGroup& group, ClosedCaptions captions,
-                      std::string_view query) {
+                      std::string_view file) {
   begin_variant(text, group.bandwidth, group.average_bandwidth);
   for (const auto codec : group.codecs) text << (codec == group.codecs.front() ? "" : ",") << codec;
   text << "\"";
   // §4.4.6.2: "If the value is the enumerated-string NONE, all EXT-X-STREAM-INF tags MUST have this
   // attribute with a value of NONE".
   if (captions == ClosedCaptions::kNone) text << ",CLOSED-CAPTIONS=NONE";
-  text << ",AUDIO=\"audio\"\n" << group.members.front()->name << "/index.m3u8" << query << "\n";
+  text << ",AUDIO=\"audio\"\n" << group.members.front()->name << "/" << file << "\n";
 }
 
 /// What the bits take in MPEG-TS, where a packet of 188 bytes has 184 of them, a picture some 112
@@ -167,18 +167,18 @@ std::string render_ts_multivariant(const std::vector<RenditionEntry>& pictures,
 
 std::string render_multivariant(const std::vector<RenditionEntry>& renditions,
                                 ClosedCaptions captions, AudioOnly audio_only,
-                                std::string_view query) {
+                                std::string_view file) {
   Text text(256 + 256 * renditions.size());
   text << "#EXTM3U\n";
   const AudioGroup group = audio_group(renditions);
   const bool has_video = group.members.size() < renditions.size();
-  if (has_video) write_audio(text, group, query);
+  if (has_video) write_audio(text, group, file);
   if (has_video) write_captions(text, captions);
   for (const auto& rendition : renditions)
     if (!has_video || rendition.track->kind == MediaKind::kVideo)
-      write_variant(text, rendition, group, captions, query);
+      write_variant(text, rendition, group, captions, file);
   if (has_video && !group.members.empty() && audio_only == AudioOnly::kOffered)
-    write_audio_only(text, group, captions, query);
+    write_audio_only(text, group, captions, file);
   return text.take();
 }
 

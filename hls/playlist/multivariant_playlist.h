@@ -28,10 +28,10 @@ enum class AudioOnly { kLeftOut, kOffered };
 
 /// Video renditions are the variants, audio renditions one group that belongs to all of them, and
 /// the last variant by itself where it is offered; without video the audio renditions are the
-/// variants. `query`: behind each media playlist's URI, "?dvr".
+/// variants. `file`: what a media playlist is in its rendition's folder, "index.m3u8?dvr".
 std::string render_multivariant(const std::vector<RenditionEntry>& renditions,
                                 ClosedCaptions captions, AudioOnly audio_only,
-                                std::string_view query = {});
+                                std::string_view file = "index.m3u8");
 
 /// The renditions whose media is MPEG-TS too: a variant for each of `pictures`, with the sound in
 /// it, or, where there are none, the sound by itself; one of both is there.

@@ -4,41 +4,10 @@ import time
 import urllib.parse
 
 import decode
-import httpc
-import publishers
 from browser import Browser
 from harness import expect, test, wait_for
 from pages import Pages
-from playlist import parse_media
-
-
-def with_dvr(case, window="1m"):
-    return {"hls": {"state_file": str(case.folder / "state"), "window": "4s",
-                    "dvr": {"window": window, "folder": str(case.folder / "dvr")}},
-            "packager": {"segment": "1s"}}
-
-
-def publish(case, server):
-    """Segments of one second: the live window is six of them."""
-    return case.run("ffmpeg", [
-        "ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "warning", "-re", "-f", "lavfi", "-i",
-        "testsrc2=size=320x180:rate=25", "-re", "-f", "lavfi", "-i",
-        "sine=frequency=440:sample_rate=48000", "-c:v", "libx264", "-preset", "ultrafast", "-tune",
-        "zerolatency", "-g", "25", "-keyint_min", "25", "-sc_threshold", "0", "-b:v", "200k",
-        "-pix_fmt", "yuv420p", "-profile:v", "baseline", "-c:a", "aac", "-b:a", "64k", "-f", "flv",
-        f"{server.rtmp}/secret-one"])
-
-
-def media_playlist(server, rendition, query=""):
-    answer = httpc.fetch(f"{server.base}/live/one/{rendition}/index.m3u8{query}")
-    expect(answer.status == 200, f"{rendition}{query}: {answer.status} {answer.text}")
-    found = parse_media(answer.text)
-    expect(not found.faults, f"{rendition}{query}: {found.faults}")
-    return found
-
-
-def fetch_media(server, rendition, uri):
-    return httpc.fetch(f"{server.base}/live/one/{rendition}/{uri}")
+from rewinding import fetch_media, media_playlist, publish, with_dvr
 
 
 def collect(server, seen, seconds):

@@ -35,17 +35,27 @@ void check(std::string_view text) {
         again.value().inits == index.inits);
 }
 
+/// Without its checksum; its two texts stand behind their sizes.
+std::size_t init_size(std::string_view record) {
+  static const std::size_t kEmpty = dvr_record(DvrInitRecord{}).size() - 4;
+  constexpr std::size_t kCodecsAt = 1 + 8 + 16;
+  const auto size_at = [&](std::size_t at) {
+    return at < record.size() ? static_cast<std::uint8_t>(record[at]) : std::size_t{0};
+  };
+  const std::size_t codecs = size_at(kCodecsAt);
+  return kEmpty + codecs + size_at(kCodecsAt + 1 + codecs);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string_view text(reinterpret_cast<const char*>(data), size);
   check(text);
-  static const std::size_t kInitBytes = dvr_record(DvrInitRecord{}).size() - 4;
   static const std::size_t kSegmentBytes = dvr_record(DvrSegmentRecord{}).size() - 4;
   std::string sealed = dvr_index_header("s", millrace::MediaKind::kVideo);
   while (!text.empty()) {
-    const auto record =
-        text.substr(0, std::min(text.size(), text.front() == 'i' ? kInitBytes : kSegmentBytes));
+    const auto record = text.substr(
+        0, std::min(text.size(), text.front() == 'i' ? init_size(text) : kSegmentBytes));
     text.remove_prefix(record.size());
     sealed += record;
     for (std::uint32_t i = 0, checksum = dvr_checksum(bytes_of(record)); i < 4; ++i)

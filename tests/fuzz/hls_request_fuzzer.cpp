@@ -45,6 +45,13 @@ std::string path_of(const MediaPath& path) {
     case MediaObject::kTsSegment:
       return fmt::format("/live/{}/{}/s{}-{}.ts", path.channel, path.rendition, path.start_id,
                          path.number);
+    case MediaObject::kVod:
+      return fmt::format("/live/{}/vod.m3u8", path.channel);
+    case MediaObject::kVodPlaylist:
+      return path.start_id.empty()
+                 ? fmt::format("/live/{}/{}/vod.m3u8", path.channel, path.rendition)
+                 : fmt::format("/live/{}/{}/vod-{}-{}.m3u8", path.channel, path.rendition,
+                               path.start_id, path.number);
   }
   return {};
 }

@@ -3,121 +3,19 @@
 
 #include <catch2/catch.hpp>
 #include <fstream>
-#include <sstream>
 
-#include "base/log.h"
-#include "tests/support/chunk_source.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/fake_exchange.h"
+#include "tests/hls/dvr/dvr_server.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace millrace;
 using namespace millrace::hls;
 using namespace std::chrono_literals;
 using millrace::test::body_of;
-using millrace::test::FakeExchange;
+using millrace::test::count;
 using millrace::test::header_of;
-
-namespace {
-
-/// A start of the server, with one channel of two renditions.
-struct Server {
-  Server(const std::filesystem::path& folder, test::FakeClock& its_clock, std::string start_id,
-         std::chrono::nanoseconds window = 1h)
-      : clock(its_clock),
-        store(open(folder, window)),
-        context({.dvr = store, .start_id = std::move(start_id)}, metrics, clock),
-        output(std::make_shared<ChannelOutput>("shop", context, store->take_found())) {}
-
-  std::shared_ptr<DvrStore> open(const std::filesystem::path& folder,
-                                 std::chrono::nanoseconds window) {
-    log::set_level(log::Level::kOff);
-    auto opened = DvrStore::open({.folder = folder.string(), .window = window}, metrics, clock);
-    REQUIRE(opened.has_value());
-    return std::move(opened).value();
-  }
-  void begin(SegmentNumber first, std::uint64_t discontinuity_sequence = 5) {
-    output->begin(discontinuity_sequence);
-    source = &output->add_rendition({.name = "source"});
-    audio = &output->add_rendition({.name = "audio", .kind = MediaKind::kAudio});
-    output->renditions_complete();
-    output->promise_target_duration(2s);
-    number = first;
-    chunks.at = sound.at = clock.wall_now();
-    sound.init = test::init_segment(MediaKind::kAudio);
-  }
-  /// Whole segments of 2 s, and the begin of the next one.
-  void run(int segments, bool has_sound = true) {
-    for (int i = 0; i < segments; ++i, ++number) {
-      output->open_segment(number, chunks.at, false);
-      push(*source, chunks);
-      sound.at = chunks.at - 2s;
-      if (has_sound) push(*audio, sound);
-      clock.advance(2s);
-      store->drain();
-      output->tick();
-    }
-    output->open_segment(number, chunks.at, false);
-    store->drain();
-    chunks.begin(number);
-    REQUIRE(source->push(chunks.next()).has_value());
-    number++;
-  }
-  void push(Sink<CmafChunk>& sink, test::ChunkSource& from) {
-    from.begin(number);
-    for (int part = 0; part < 10; ++part) REQUIRE(sink.push(from.next()).has_value());
-  }
-  std::shared_ptr<FakeExchange> ask(const std::string& target,
-                                    std::vector<std::pair<std::string, std::string>> headers = {}) {
-    auto exchange = test::exchange_for(loop, "/live/shop/" + target, std::move(headers));
-    const auto path = parse_media_path(exchange->asked.path);
-    REQUIRE(path.has_value());
-    output->answer(exchange, *path);
-    store->drain();
-    loop.poll();
-    return exchange;
-  }
-  std::string text(const std::string& target) {
-    const auto exchange = ask(target);
-    REQUIRE(exchange->answer.has_value());
-    CHECK(exchange->answer->status == 200);
-    return body_of(*exchange->answer);
-  }
-
-  test::FakeClock& clock;
-  Metrics metrics;
-  net::EventLoop loop;
-  std::shared_ptr<DvrStore> store;
-  OriginContext context;
-  std::shared_ptr<ChannelOutput> output;
-  Sink<CmafChunk>* source = nullptr;
-  Sink<CmafChunk>* audio = nullptr;
-  test::ChunkSource chunks;
-  test::ChunkSource sound;
-  SegmentNumber number = 0;
-};
-
-std::size_t count(std::string_view text, std::string_view word) {
-  std::size_t found = 0;
-  for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1))
-    ++found;
-  return found;
-}
-
-std::string line_with(const std::string& text, std::string_view word) {
-  const auto at = text.find(word);
-  return at == std::string::npos ? "" : text.substr(at, text.find('\n', at) - at);
-}
-
-std::vector<std::string> media_of(const std::string& text) {
-  std::vector<std::string> names;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);)
-    if (line.ends_with(".m4s")) names.push_back(line);
-  return names;
-}
-
-}  // namespace
+using millrace::test::line_with;
+using millrace::test::media_of;
+using Server = millrace::test::DvrServer;
 
 TEST_CASE("a playlist with ?dvr lists what has left the live one, and ends as that does", "[dvr]") {
   test::TemporaryFolder folder;
@@ -358,6 +256,60 @@ TEST_CASE("a segment that the disk does not have is a gap", "[dvr]") {
   CHECK(media_of(dvr).size() == 21);
   CHECK(count(dvr, "#EXT-X-GAP") == 5);
   CHECK(line_with(dvr, "#EXT-X-MEDIA-SEQUENCE:") == "#EXT-X-MEDIA-SEQUENCE:100");
+}
+
+TEST_CASE("a long playlist is made on another thread, once", "[dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  Server server(folder.path, clock, "a");
+  server.begin(100);
+  server.run(static_cast<int>(20 * DvrPast::kBlock));
+  const auto answered_at_once = [&](const std::string& query) {
+    const auto exchange = test::exchange_for(server.loop, "/live/shop/source/index.m3u8" + query,
+                                             {{"accept-encoding", "gzip"}});
+    server.output->answer(exchange, *parse_media_path(exchange->asked.path));
+    const bool is_answered = exchange->answer.has_value();
+    server.store->drain();
+    server.loop.poll();
+    REQUIRE(exchange->answer.has_value());
+    CHECK(exchange->answers == 1);
+    CHECK(exchange->answer->status == 200);
+    return is_answered;
+  };
+  CHECK(answered_at_once("?dvr&_HLS_skip=YES"));  // Its end alone.
+  CHECK_FALSE(answered_at_once("?dvr"));
+  CHECK(answered_at_once("?dvr"));
+  server.run(1);
+  CHECK(answered_at_once("?dvr"));
+}
+
+TEST_CASE("of a client that goes while its playlist is made nothing stays", "[dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  Server server(folder.path, clock, "a");
+  server.begin(100);
+  server.run(static_cast<int>(20 * DvrPast::kBlock));
+  const auto exchange = test::exchange_for(server.loop, "/live/shop/source/index.m3u8?dvr");
+  server.output->answer(exchange, *parse_media_path(exchange->asked.path));
+  CHECK_FALSE(exchange->answer.has_value());
+  exchange->abort();
+  server.output.reset();  // And the channel with it.
+  server.store->drain();
+  server.loop.poll();
+  CHECK(exchange.use_count() == 1);
+}
+
+TEST_CASE("?dvr=0 asks for the live playlist", "[dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  Server server(folder.path, clock, "a");
+  server.begin(100);
+  server.run(20);
+  for (const std::string path : {"index.m3u8", "source/index.m3u8"}) {
+    const std::string live = server.text(path);
+    CHECK(server.text(path + "?dvr=0") == live);
+    CHECK(server.text(path + "?dvr=yes") != live);
+  }
 }
 
 TEST_CASE("without a store ?dvr changes nothing", "[dvr]") {

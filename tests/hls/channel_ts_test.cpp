@@ -45,7 +45,8 @@ struct Fixture {
                             describe(heard));
     };
     context.emplace(std::move(options), metrics, clock);
-    output = std::make_shared<ChannelOutput>("shop", 5, *context);
+    output = std::make_shared<ChannelOutput>("shop", *context);
+    output->begin(5);
     pictures.init = init_of(video_codec);
     sound.init = init_of(audio_codec);
     pictures.duration = sound.duration = 2s;

@@ -335,9 +335,9 @@ TEST_CASE("an ended show stays for as long as it lists, then memory is empty", "
   f.windows.end(f.now);
   CHECK(f.windows.has_ended());
   CHECK(source.window->listed_count() == 5);
-  f.windows.tick(f.now + 14s);
+  f.windows.tick(f.now + 14s, 0s);
   CHECK(f.windows.is_servable(source));
-  f.windows.tick(f.now + 15s);
+  f.windows.tick(f.now + 15s, 0s);
   CHECK_FALSE(f.windows.is_servable(source));
   CHECK(f.windows.bytes() == 0);
 }
@@ -380,7 +380,7 @@ TEST_CASE("a show after the end begins in an empty window and goes on in number 
     f.push(source, a, 3);  // The rung has nothing of its last segment.
     f.windows.end(f.now);
     f.now += has_expired ? 60s : 1s;
-    f.windows.tick(f.now);
+    f.windows.tick(f.now, 0s);
     f.add("source");
     f.add("720p");
     f.complete();

@@ -48,6 +48,25 @@ TEST_CASE("MPEG-TS has paths of its own", "[path]") {
   CHECK(segment->number == 183001878);
 }
 
+TEST_CASE("what is over has paths of its own", "[path]") {
+  const auto multivariant = parse_media_path("/live/shop/vod.m3u8");
+  REQUIRE(multivariant.has_value());
+  CHECK(multivariant->object == MediaObject::kVod);
+  CHECK(is_playlist(multivariant->object));
+
+  const auto newest = parse_media_path("/live/shop/720p/vod.m3u8");
+  REQUIRE(newest.has_value());
+  CHECK(newest->object == MediaObject::kVodPlaylist);
+  CHECK(newest->start_id.empty());
+
+  const auto show = parse_media_path("/live/shop/720p/vod-1a2-183001878.m3u8");
+  REQUIRE(show.has_value());
+  CHECK(show->object == MediaObject::kVodPlaylist);
+  CHECK(show->rendition == "720p");
+  CHECK(show->start_id == "1a2");
+  CHECK(show->number == 183001878);
+}
+
 TEST_CASE("an object has one URL and no other", "[path]") {
   for (const char* const path : {"/live/",
                                  "/live/shop",
@@ -70,6 +89,11 @@ TEST_CASE("an object has one URL and no other", "[path]") {
                                  "/live/ts.m3u8",
                                  "/live/shop/ts.m3u8/",
                                  "/live/shop/720p/init-1a2-7.m4s",
+                                 "/live/shop/720p/vod-1a2-07.m3u8",
+                                 "/live/shop/720p/vod-7.m3u8",
+                                 "/live/shop/720p/vod-1a2-7.m4s",
+                                 "/live/shop/vod-1a2-7.m3u8",
+                                 "/live/vod.m3u8",
                                  "/live/shop/720p/p1a2-99999999999999999999999.m4s",
                                  "/dead/shop/index.m3u8",
                                  ""}) {
@@ -97,10 +121,12 @@ TEST_CASE("without directives nothing is asked", "[directives]") {
   }
 }
 
-TEST_CASE("dvr is asked for by its name, with or without a value", "[directives]") {
-  for (const char* const query : {"dvr", "dvr=1", "_HLS_msn=7&dvr", "dvr&_HLS_skip=YES", "dvr="})
+TEST_CASE("dvr is asked for by its name, with or without a value that is not no", "[directives]") {
+  for (const char* const query : {"dvr", "dvr=1", "dvr=yes", "dvr=2h", "_HLS_msn=7&dvr",
+                                  "dvr&_HLS_skip=YES", "dvr=", "dvr=0&dvr=1"})
     CHECK(parse_delivery_directives(query).value().dvr);
-  for (const char* const query : {"", "dvrx", "xdvr=1", "a=dvr"})
+  for (const char* const query : {"", "dvrx", "xdvr=1", "a=dvr", "dvr=0", "dvr=no", "dvr=false",
+                                  "dvr=off", "_HLS_msn=7&dvr=0"})
     CHECK_FALSE(parse_delivery_directives(query).value().dvr);
 }
 

@@ -19,10 +19,28 @@ DvrSegmentRecord segment(SegmentNumber number) {
           .map = 7,
           .starts_discontinuity = number % 2 == 0,
           .is_independent = true,
+          .has_captions = number % 3 == 0,
+          .show = 8,
           .range = {.offset = number * 1000, .size = 1000, .checksum = 0xfedcba98}};
 }
 
-const DvrInitRecord kInit{.map = 7, .range = {.offset = 0, .size = 700, .checksum = 5}};
+DvrInitRecord init() {
+  TrackInfo track;
+  track.kind = MediaKind::kAudio;
+  track.index = 1;
+  track.language = "fra";
+  track.audio.channels = 6;
+  track.video = {.width = 1920,
+                 .height = 1080,
+                 .sample_aspect_ratio = {4, 3},
+                 .frame_rate = {30000, 1001},
+                 .colour = {.transfer = 16}};
+  return {.map = 7,
+          .range = {.offset = 0, .size = 700, .checksum = 5},
+          .codecs = "mp4a.40.2",
+          .track = track};
+}
+const DvrInitRecord kInit = init();
 
 std::string three_segments() {
   return dvr_index_header("19a", MediaKind::kAudio) + dvr_record(kInit) + dvr_record(segment(8)) +
@@ -84,13 +102,35 @@ TEST_CASE("a record that contradicts those before it ends an index", "[dvr]") {
   endless.duration = 3601 * playlist::kStepsPerSecond;
   auto early = segment(10);
   early.start = -1ns;
-  for (const auto& wrong : {segment(9), segment(8), other_map, empty, endless, early}) {
+  auto of_later_show = segment(10);
+  of_later_show.show = 11;
+  for (const auto& wrong :
+       {segment(9), segment(8), other_map, empty, endless, early, of_later_show}) {
     const std::string text = begin + dvr_record(wrong) + dvr_record(segment(12));
     const auto index = parse_dvr_index(bytes_of(text));
     REQUIRE(index.has_value());
     CHECK(index.value().segments.size() == 1);
     CHECK(index.value().good_bytes == begin.size());
   }
+}
+
+TEST_CASE("codecs that would end their quotes end an index", "[dvr]") {
+  CHECK(is_dvr_codecs("hvc1.2.4.L120.B0,mp4a.40.2"));
+  CHECK_FALSE(is_dvr_codecs("a\"b"));
+  CHECK_FALSE(is_dvr_codecs("a\nb"));
+  CHECK_FALSE(is_dvr_codecs(std::string(201, 'a')));
+  std::string text = dvr_index_header("19a", MediaKind::kAudio);
+  const std::size_t header = text.size();
+  std::string record = dvr_record(kInit);
+  record.resize(record.size() - 4);
+  record[record.find("mp4a")] = '"';
+  const std::uint32_t checksum = dvr_checksum(bytes_of(record));
+  for (int i = 0; i < 4; ++i) record.push_back(static_cast<char>(checksum >> (8 * i) & 0xff));
+  text += record + dvr_record(segment(8));
+  const auto index = parse_dvr_index(bytes_of(text));
+  REQUIRE(index.has_value());
+  CHECK(index.value().inits.empty());
+  CHECK(index.value().good_bytes == header);
 }
 
 TEST_CASE("names that could leave the folder are none", "[dvr]") {

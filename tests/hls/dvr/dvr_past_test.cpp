@@ -18,36 +18,47 @@ std::shared_ptr<const DvrPlace> stored() {
 
 /// A file of segments of 2 s.
 DvrFound file(const std::string& start_id, const std::vector<SegmentNumber>& numbers,
-              const std::string& rendition = "source", MediaTime begin = kBegin) {
+              const std::string& rendition = "source", MediaTime begin = kBegin,
+              SegmentNumber show = 1) {
   DvrFound found{.channel = "shop", .rendition = rendition, .index = {}, .places = {}};
   found.index.start_id = start_id;
+  found.index.inits.push_back({.map = numbers.front(), .codecs = "avc1." + start_id});
   for (const SegmentNumber number : numbers) {
     found.index.segments.push_back({.number = number,
                                     .start = begin + 2s * number,
                                     .duration = 2 * playlist::kStepsPerSecond,
                                     .map = numbers.front(),
                                     .is_independent = true,
+                                    .show = show,
                                     .range = {0, 10, 0}});
     found.places.push_back(stored());
   }
   return found;
 }
 
-DvrSlot slot(SegmentNumber number, std::shared_ptr<const DvrPlace> place, SegmentNumber map = 1) {
+std::shared_ptr<const InitSegment> init() {
+  static const auto kInit = std::make_shared<const InitSegment>(InitSegment{
+      .bytes = {}, .codecs = "avc1.64001f", .track = std::make_shared<const TrackInfo>()});
+  return kInit;
+}
+
+DvrSlot slot(SegmentNumber number, std::shared_ptr<const DvrPlace> place, SegmentNumber map = 1,
+             SegmentNumber show = 1) {
   static const auto kStart = std::make_shared<const std::string>("a");
   return {.start_id = kStart,
           .number = number,
+          .show = show,
           .start = kBegin + 2s * number,
           .duration = 2 * playlist::kStepsPerSecond,
           .lines = {{.start = kBegin + 2s * number,
                      .duration = 2 * playlist::kStepsPerSecond,
                      .map = map,
-                     .place = std::move(place)}}};
+                     .place = std::move(place),
+                     .init = init()}}};
 }
 
-/// "a1 a2 -a3": the gaps with a dash.
-std::string told(DvrPast& past, const std::string& rendition = "source") {
-  const auto listing = past.list(past.rendition(rendition, MediaKind::kVideo));
+/// "a1 a2 -a3": the gaps with a dash. Of few segments.
+std::string told(const DvrListing& listing) {
   std::string text;
   for (const auto& one : listing.loose) {
     const auto segment = one->segment(listing.rendition);
@@ -56,6 +67,17 @@ std::string told(DvrPast& past, const std::string& rendition = "source") {
             std::to_string(segment.number);
   }
   return text;
+}
+
+std::string told(DvrPast& past, const std::string& rendition = "source") {
+  return told(past.list(past.rendition(rendition, MediaKind::kVideo)));
+}
+
+/// "b7": the start and first segment of the newest show but for that one.
+std::string newest(const DvrPast& past, const std::string& start_id = "z",
+                   SegmentNumber on_air = 0) {
+  const auto show = past.last_show(start_id, on_air);
+  return show ? show->start_id + std::to_string(show->first) : "none";
 }
 
 }  // namespace
@@ -145,4 +167,107 @@ TEST_CASE("blocks leave together, and the first that is listed tells its init se
   CHECK(rest.blocks[0] == whole.blocks[4]);
   CHECK(rest.blocks[0]->unsaid_map() == playlist::Map{"a", 51});
   CHECK(rest.loose.size() == 40);
+}
+
+TEST_CASE("a show is what one start has of it, and the newest that is over is told", "[dvr]") {
+  DvrPast past(1h);
+  CHECK(newest(past) == "none");
+  past.load({file("a", {1, 2, 3}), file("a", {7, 8}, "source", kBegin, 7),
+             file("b", {50, 51}, "source", kBegin, 50)});
+  // No gaps between two shows; each begins with a discontinuity.
+  CHECK(told(past) == "|a1 a2 a3 |a7 a8 |b50 b51");
+  CHECK(newest(past) == "b50");
+  CHECK(newest(past, "b", 50) == "a7");
+  CHECK(newest(past, "a", 50) == "b50");
+  CHECK(told(*past.list_show("source", "a", 1, "z", 0)) == "|a1 a2 a3");
+  CHECK(told(*past.list_show("source", "a", 2, "z", 0)) == "a2 a3");
+  CHECK(told(*past.list_show("source", "a", 7, "z", 0)) == "|a7 a8");
+  CHECK_FALSE(past.list_show("source", "b", 50, "b", 50).has_value());  // On air.
+  CHECK_FALSE(past.list_show("source", "a", 4, "z", 0).has_value());
+  CHECK_FALSE(past.list_show("source", "c", 1, "z", 0).has_value());
+  CHECK_FALSE(past.list_show("720p", "a", 1, "z", 0).has_value());
+}
+
+TEST_CASE("what a show's multivariant playlist says is counted from its segments", "[dvr]") {
+  DvrPast past(1h);
+  DvrFound video = file("a", {1, 2, 3});
+  const DvrFound rare = file("a", {2}, "360p", kBegin, 1);
+  for (std::size_t i = 0; i < 3; ++i) {
+    auto place = std::make_shared<DvrPlace>();
+    place->set_stored(std::make_shared<DvrFile>("file"),
+                      {0, static_cast<std::uint32_t>(100'000 * (i + 1)), 0}, {0, 5, 0});
+    video.places[i] = place;
+  }
+  video.index.segments[1].has_captions = true;
+  past.load({video, rare});
+  const auto show = past.last_show("z", 0);
+  REQUIRE(show.has_value());
+  CHECK(show->has_captions);
+  // A rung with a third of the show is none to watch it with.
+  REQUIRE(show->renditions.size() == 1);
+  CHECK(show->renditions[0].name == "source");
+  CHECK(show->renditions[0].codecs == std::vector<std::string>{"avc1.a"});
+  CHECK(show->renditions[0].peak == 1'200'000);   // 300 kB in 2 s.
+  CHECK(show->renditions[0].average == 800'000);  // 600 kB in 6 s.
+}
+
+TEST_CASE("a show that has ended is there before playlists with ?dvr list all of it", "[dvr]") {
+  DvrPast past(1h);
+  past.rendition("source", MediaKind::kVideo);
+  past.add(slot(1, stored()));
+  auto second = slot(2, stored());
+  second.starts_discontinuity = true;
+  past.add_ahead(second);
+  past.add_ahead(slot(3, stored()));
+  CHECK(told(past) == "a1");
+  CHECK(past.list(0).discontinuities == 0);
+  CHECK(newest(past) == "a1");
+  CHECK(told(*past.list_show("source", "a", 1, "a", 0)) == "a1 |a2 a3");
+  past.release(2);
+  CHECK(told(past) == "a1 |a2");
+  CHECK(past.list(0).discontinuities == 1);
+  past.release(2);  // Not the next one.
+  past.release(3);
+  CHECK(told(past) == "a1 |a2 a3");
+}
+
+TEST_CASE("a show's playlist stays the same when its beginning has left the window", "[dvr]") {
+  DvrPast past(2min);
+  past.rendition("source", MediaKind::kVideo);
+  past.add(slot(1, stored()));  // Another show, so that blocks begin elsewhere.
+  for (SegmentNumber number = 2; number <= 201; ++number)
+    past.add(slot(number, stored(), number <= 50 ? 2 : 51, 2));
+  const auto whole = *past.list_show("source", "a", 2, "a", 0);
+  CHECK(whole.count == 200);
+  CHECK(whole.first == 2);
+  CHECK(whole.front.size() == 31);
+  CHECK(whole.blocks.size() == 5);
+  CHECK(whole.loose.size() == 9);
+  CHECK(newest(past) == "a2");
+  REQUIRE(past.trim(kBegin + 300s));
+  CHECK(newest(past) == "a65");
+  const auto again = *past.list_show("source", "a", 2, "a", 0);
+  CHECK(again.blocks == whole.blocks);
+  CHECK(again.front == whole.front);
+  CHECK(again.loose == whole.loose);
+  const auto rest = *past.list_show("source", "a", 65, "a", 0);
+  CHECK(rest.front.empty());
+  CHECK(rest.blocks.size() == 4);
+  CHECK(rest.blocks[0] == whole.blocks[1]);
+}
+
+TEST_CASE("a show of which something has gone has no playlist any more", "[dvr]") {
+  DvrPast past(1h);
+  past.rendition("source", MediaKind::kVideo);
+  const auto first = std::make_shared<DvrFile>("file");
+  auto place = std::make_shared<DvrPlace>();
+  place->set_stored(first, {0, 10, 0}, {0, 5, 0});
+  past.add(slot(1, place));
+  for (SegmentNumber number = 2; number <= 40; ++number) past.add(slot(number, stored()));
+  REQUIRE(past.list_show("source", "a", 1, "a", 0).has_value());
+  first->is_removed = true;
+  CHECK_FALSE(past.list_show("source", "a", 1, "a", 0).has_value());
+  REQUIRE(past.trim(kBegin));
+  CHECK(newest(past) == "a33");
+  CHECK(past.list_show("source", "a", 33, "a", 0)->count == 8);
 }

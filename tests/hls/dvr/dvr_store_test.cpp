@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <future>
+#include <thread>
 
 #include "base/log.h"
 #include "tests/hls/dvr/dvr_jobs.h"
@@ -130,4 +132,23 @@ TEST_CASE("reads are refused while too much is under way, and again allowed", "[
   held = {};
   CHECK_FALSE(f.read(*store, job.place).has_value());  // A part of it is still held.
   CHECK(slice.size() == 5);
+}
+
+TEST_CASE("what would hold up an event loop runs on another thread, as far as there is room",
+          "[dvr]") {
+  Fixture f;
+  f.options.max_queued_reads = 1;
+  const auto store = f.open();
+  std::promise<std::thread::id> ran;
+  std::promise<void> go_on;
+  REQUIRE(store->run([&] {
+    ran.set_value(std::this_thread::get_id());
+    go_on.get_future().wait();
+  }));
+  CHECK(ran.get_future().get() != std::this_thread::get_id());
+  CHECK_FALSE(store->run([] {}));
+  CHECK(f.count("millrace_dvr_reads_total{outcome=\"refused\"}") == 1);
+  go_on.set_value();
+  store->drain();
+  CHECK(store->run([] {}));
 }
