@@ -164,7 +164,7 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
                bool is_blocking);
   using MakeText = std::function<std::shared_ptr<const PlaylistText>()>;
   /// Answers with what `make` gives, which a reader's thread of the store runs: of a long playlist
-  /// of which most is not made yet, an event loop would stand for some 30 ms.
+  /// of which most is not made yet, an event loop would stand for up to 50 ms.
   void respond_later(const std::shared_ptr<net::HttpExchange>& exchange, MediaObject object,
                      MakeText make, const CacheRule& rule);
   static bool is_compressed_for(net::HttpExchange& exchange);

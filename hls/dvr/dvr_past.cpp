@@ -9,7 +9,7 @@ namespace {
 // Numbers of one start that no rendition has on disk are listed as gaps, up to so many: behind more
 // the timeline begins anew.
 constexpr SegmentNumber kLargestHole = 1000;
-// An event loop makes so many blocks by itself: some 0.4 ms (bench/micro/dvr_playlist_bench.cpp).
+// An event loop makes so many blocks by itself: some 0.6 ms (bench/micro/dvr_playlist_bench.cpp).
 constexpr std::size_t kFewBlocks = 16;
 // A rendition that has less of a show than this part of what others of its kind have is left out.
 constexpr std::size_t kNearlyAll = 90;
