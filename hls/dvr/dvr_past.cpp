@@ -152,8 +152,10 @@ void DvrPast::load(const std::vector<DvrFound>& found) {
         slot.number = record.number;
         slot.show = record.show;
         slot.start = record.start;
-        slot.duration = record.duration;
       }
+      // As add() has it.
+      slot.start = std::min(slot.start, record.start);
+      slot.duration = std::max(slot.duration, record.duration);
       slot.starts_discontinuity |= record.starts_discontinuity;
       slot.has_captions |= record.has_captions;
       slot.lines.resize(std::max(slot.lines.size(), its_rendition + 1));
@@ -173,10 +175,10 @@ void DvrPast::load(const std::vector<DvrFound>& found) {
   for (Start* const start : in_order) load_start(std::move(start->slots));
 }
 
-void DvrPast::load_start(std::map<SegmentNumber, DvrSlot> slots) {
+void DvrPast::load_start(std::map<SegmentNumber, DvrSlot>&& slots) {
   for (auto& [number, slot] : slots) {
     const bool goes_on = !shows_.empty() && shows_.back().is(*slot.start_id, slot.show);
-    if (!goes_on || !fill_hole(slot)) slot.starts_discontinuity = true;
+    if (!shows_.empty() && (!goes_on || !fill_hole(slot))) slot.starts_discontinuity = true;
     push(std::move(slot));
   }
 }
@@ -217,6 +219,17 @@ void DvrPast::add(DvrSlot slot) {
   // What the disk does not have by now is a gap, whatever becomes of it: playlists do not change.
   for (DvrLine& line : slot.lines)
     if (line.place && line.place->state() != DvrPlace::State::kStored) line.place = nullptr;
+  // A gap is where the others' media is, which is what another start of the server will know of it.
+  const auto has_place = [](const DvrLine& line) { return line.place != nullptr; };
+  if (std::ranges::any_of(slot.lines, has_place)) {
+    slot.start = MediaTime::max();
+    slot.duration = 0;
+  }
+  for (const DvrLine& line : slot.lines) {
+    if (!line.place) continue;
+    slot.start = std::min(slot.start, line.start);
+    slot.duration = std::max(slot.duration, line.duration);
+  }
   push(std::move(slot));
 }
 

@@ -191,7 +191,7 @@ class DvrPast {
   using Slots = std::deque<std::shared_ptr<const DvrSlot>>;
   using Range = std::pair<Slots::const_iterator, Slots::const_iterator>;
 
-  void load_start(std::map<SegmentNumber, DvrSlot> slots);
+  void load_start(std::map<SegmentNumber, DvrSlot>&& slots);
   /// False where it is too large.
   bool fill_hole(const DvrSlot& next);
   void push(DvrSlot slot);

@@ -167,8 +167,12 @@ def curl(case, url, *arguments):
     for path in (head, body):
         path.unlink(missing_ok=True)
     done = subprocess.run(["curl", "--silent", "--show-error", "--max-time", "20", "-D", head, "-o",
-                           body, *arguments, url], capture_output=True, timeout=30, check=False)
+                           body, "--write-out", "%{size_download}", *arguments, url],
+                          capture_output=True, timeout=30, check=False)
     expect(done.returncode == 0, f"curl {arguments}: {done.stderr.decode()}")
+    if "--head" in arguments:  # What it has written is the head.
+        expect(done.stdout == b"0", f"curl {arguments}: a body of {done.stdout} bytes")
+        body.unlink(missing_ok=True)
     lines = head.read_text("latin-1").splitlines()
     headers = {name.lower(): value.strip() for name, _, value in
                (line.partition(":") for line in lines[1:] if ":" in line)}
