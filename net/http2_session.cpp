@@ -32,6 +32,8 @@ constexpr std::size_t kMaxAnswers = 100;
 constexpr std::size_t kMaxSettings = 32;
 // Headers of the requests under way, as multiples of one's limit.
 constexpr std::size_t kMaxHeaders = 16;
+// Runs of stream numbers that were passed over, remembered.
+constexpr std::size_t kMaxPassedOver = 16;
 // Handed to the connection in one go, each of Http2Output::kMaxBytes; then the loop's other
 // connections have their turn.
 constexpr int kMaxOutputsInOneGo = 8;
@@ -59,9 +61,13 @@ struct Http2Session::Callbacks {
     return session.is_flooded_ ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
   }
 
-  static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd*, void* data) {
+  static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* data) {
     auto& session = self(data);
     session.is_flooded_ |= !session.frames_.take(session.now_);
+    if (head->type == NGHTTP2_HEADERS) session.check_order(head->stream_id);
+    // RFC 9113 6.3; nghttp2 looks at no PRIORITY where it has the priorities of RFC 9218.
+    if (head->type == NGHTTP2_PRIORITY && head->stream_id == 0)
+      session.refuse_all(NGHTTP2_PROTOCOL_ERROR);
     return outcome(session);
   }
 
@@ -242,6 +248,26 @@ const std::string& Http2Session::remote_address_of(const Http2Stream& stream) co
   return stream.forwarded_for.empty() ? connection_.remote_address() : stream.forwarded_for;
 }
 
+// RFC 9113 5.1.1: "The first use of a new stream identifier implicitly closes all streams in the
+// "idle" state […] with a lower-valued stream identifier", and one of those is "a connection error
+// of type PROTOCOL_ERROR". nghttp2 cannot tell it from one that was open, and ignores it.
+void Http2Session::check_order(std::int32_t id) {
+  if (id > newest_id_) {
+    if (id > newest_id_ + 2) passed_over_.emplace_back(newest_id_, id);
+    if (passed_over_.size() > kMaxPassedOver) passed_over_.pop_front();
+    newest_id_ = id;
+    return;
+  }
+  for (const auto& [before, behind] : passed_over_) {
+    if (before < id && id < behind) refuse_all(NGHTTP2_PROTOCOL_ERROR);
+  }
+}
+
+// A connection error (RFC 9113 5.4.1) that nghttp2 does not find by itself.
+void Http2Session::refuse_all(std::uint32_t error_code) {
+  CHECK(nghttp2_session_terminate_session(session_.get(), error_code) == 0);
+}
+
 void Http2Session::open_stream(std::int32_t id) {
   const auto& options = loop_.context().options;
   auto stream = std::make_shared<Http2Stream>(this, id, options.max_header_bytes);
@@ -318,6 +344,11 @@ void Http2Session::on_frame_sent(const nghttp2_frame& frame) {
         reason_, connection_.remote_address(),
         fmt::format("HTTP/2 broken code={}", nghttp2_http2_strerror(frame.goaway.error_code)));
   }
+  // RFC 9113 6.9.2: SETTINGS that take a window past its maximum are a connection error, of which
+  // nghttp2 makes one of the stream. Of WINDOW_UPDATE (6.9.1) it may be either.
+  if (frame.hd.type == NGHTTP2_RST_STREAM &&
+      frame.rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR)
+    refuse_all(NGHTTP2_FLOW_CONTROL_ERROR);
   const bool is_answer = frame.hd.type == NGHTTP2_HEADERS || frame.hd.type == NGHTTP2_DATA;
   if (!is_answer || (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return;
   Http2Stream* const stream = find(frame.hd.stream_id);

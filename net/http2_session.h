@@ -7,11 +7,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "net/http2_output.h"
 #include "net/http2_response_head.h"
@@ -50,6 +52,8 @@ class Http2Session final : public HttpProtocol {
 
   Http2Stream* find(std::int32_t id) const;
   const std::string& remote_address_of(const Http2Stream& stream) const;
+  void check_order(std::int32_t id);
+  void refuse_all(std::uint32_t error_code);
   void open_stream(std::int32_t id);
   void on_header_end(Http2Stream& stream);
   void on_request_end(Http2Stream& stream);
@@ -74,9 +78,11 @@ class Http2Session final : public HttpProtocol {
   HttpLoop& loop_;
   std::unique_ptr<nghttp2_session, Deleter> session_;
   std::unordered_map<std::int32_t, std::shared_ptr<Http2Stream>> streams_;
-  std::size_t timed_streams_ = 0;  // Those that are not held.
-  std::size_t header_bytes_ = 0;   // Of all requests.
-  std::uint64_t sent_ = 0;         // Of bodies.
+  std::int32_t newest_id_ = -1;                                    // The client's numbers are odd.
+  std::deque<std::pair<std::int32_t, std::int32_t>> passed_over_;  // The numbers between.
+  std::size_t timed_streams_ = 0;                                  // Those that are not held.
+  std::size_t header_bytes_ = 0;                                   // Of all requests.
+  std::uint64_t sent_ = 0;                                         // Of bodies.
   Http2Output output_;
   Http2ResponseHead head_;
   RateBudget frames_;

@@ -118,6 +118,39 @@ def h2load_opens_many_streams(case):
     wait_for(lambda: server.metric("millrace_http2_streams") == 0, 5, "the streams to end")
 
 
+@test(timeout=60)
+def nghttp_and_h2load_have_no_complaint(case):
+    """The library's own clients, in ways that players do not go: padding, no tables for headers,
+    small windows, a body that waits for 100; and HTTP/1.1 beside it."""
+    server, _ = live_server(case)
+    media = "/live/one/source/index.m3u8"
+    segment = wait_for(lambda: [s.uri for s in parse_media(
+        httpc.fetch(server.base + media).text).segments if s.uri], 10, "a segment")[-1]
+    for base in (f"https://127.0.0.1:{server.https_port}", server.base):
+        urls = [f"{base}/live/one/index.m3u8", base + media, f"{base}/live/one/source/{segment}"]
+        for options in (["-m", "20"], ["-b", "200"], ["-c", "0"], ["-w", "10", "-W", "12"],
+                        ["-H", "priority: u=0, i"], ["--no-push"],
+                        ["--expect-continue", "-d", "/etc/hostname"]):
+            # A body is what none of these takes.
+            status, wanted = (405, 1) if "-d" in options else (200, len(urls))
+            tool = case.run("nghttp", ["nghttp", "-v", "-n", "-y", "-t", "10", *options,
+                                       *urls[:wanted]])
+            expect(tool.wait(20) == 0, f"nghttp {options}: {tool.text()[-800:]}")
+            said = re.sub(r"\x1b\[[0-9;]*m", "", tool.text())
+            answers = said.count(f":status: {status}")
+            expect(answers >= wanted, f"nghttp {options} {base}: not {status}: {said[-2000:]}")
+            broken = re.search(r"\[ERROR\]|recv RST_STREAM.*\n.*error_code=(?!NO_ERROR)|"
+                               r"recv GOAWAY.*\n.*error_code=(?!NO_ERROR)|not complete|failed", said)
+            expect(not broken, f"nghttp {options} {base}: {said[-2000:]}")
+        for options in (["--h1"], ["-m", "10", "-w", "10", "-W", "10"], ["-m", "10", "-r", "4"],
+                        ["--header-table-size=0", "--encoder-header-table-size=0"]):
+            tool = case.run("h2load", ["h2load", "-n", "60", "-c", "4", *options, *urls])
+            expect(tool.wait(30) == 0 and "60 succeeded, 0 failed, 0 errored" in tool.text() and
+                   "status codes: 60 2xx" in tool.text(), f"h2load {options} {base}: {tool.text()}")
+    refused = server.metric("millrace_http_clients_closed_total", why="refused")
+    expect(not refused, f"{refused} connections broke the protocol")
+
+
 def frame(kind, flags, stream, payload=b""):
     return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + \
         struct.pack(">I", stream) + payload
