@@ -59,7 +59,7 @@ def read(case, segment):
     rows = [done.stdout[i:i + BITS] for i in range(0, len(done.stdout), BITS)]
     expect(len(rows) == len(times(segment)),
            f"{len(rows)} pictures of {len(times(segment))} samples")
-    return [(_number(row), at) for row, at in zip(rows, times(segment))]
+    return [(number_of(row), at) for row, at in zip(rows, times(segment))]
 
 
 def times(segment):
@@ -73,7 +73,7 @@ def times(segment):
                   for chunk in chunks for sample in chunk.samples)
 
 
-def _number(row):
+def number_of(row):
     code = sum((sample > 128) << bit for bit, sample in enumerate(row))
     number = 0
     while code:

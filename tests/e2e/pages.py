@@ -6,6 +6,7 @@ from harness import HERE, Skip
 
 _LIBRARIES = {
     "shaka-player.js": HERE / "node_modules/shaka-player/dist/shaka-player.compiled.js",
+    "video.js": HERE / "node_modules/video.js/dist/video.min.js",
     "hls.js": HERE.parents[1] / "app/console/node_modules/hls.js/dist/hls.min.js",
 }
 
