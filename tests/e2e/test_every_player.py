@@ -65,7 +65,8 @@ def programs(case, server):
 @test(timeout=120, alone=True)
 def every_program_plays_every_shape(case):
     """FFmpeg, mpv, VLC and GStreamer, all at once. Its older demuxer, hlsdemux, takes the time in an
-    fMP4 for that since the first segment it saw, and waits for years."""
+    fMP4 for that since the first segment it saw: it shows nothing of FFmpeg's own HLS either that it
+    did not see begin."""
     server, watchers = live_server(case), []
     load = MachineLoad()
     for watcher in programs(case, server):

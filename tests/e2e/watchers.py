@@ -150,10 +150,13 @@ class GStreamer(_Program):
 
 
 class Vlc(_Program):
-    # Of what begins with sample tables that are empty, as every fMP4 does, and of the priming of AAC;
-    # FFmpeg's own HLS gets the same. ISO/IEC 14496-12 has prft; VLC 3 does not know it.
+    # Of what begins with sample tables that are empty, as every fMP4 does, of the priming of AAC, and
+    # of devices that it may try to decode with and cannot show to us; FFmpeg's own HLS gets the same.
+    # ISO/IEC 14496-12 has prft; VLC 3 does not know it.
     harmless = (r"mp4 warning: (no chunk defined|STTS table of 0 entries|unknown box type prft)|"
-                r"faad warning: decoded zero sample")
+                r"faad warning: decoded zero sample|chain error: Too high level of recursion|"
+                r"main error: (Failed to (create video converter|adapt decoder format to display)|"
+                r"video output creation failed|failed to create video output)")
     # Of pictures it is seen when each is shown; of sound it tells where it is once a second.
     coarse = 1.0
 
