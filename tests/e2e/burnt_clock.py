@@ -13,7 +13,9 @@ def _filters():
     for bit in range(counted.BITS):
         # Gray code: the boxes are painted one after the other, and may fall into two steps.
         steps = f"st(0,floor(time(0)*{_STEPS_PER_SECOND}))"
-        lit = f"{steps};mod(floor(ld(0)/{1 << bit})+floor(ld(0)/{2 << bit}),2)"
+        lit = f"{steps};mod(floor(ld(0)/{1 << bit})"
+        # Nothing is above the highest one.
+        lit += f"+floor(ld(0)/{2 << bit}),2)" if bit < counted.BITS - 1 else ",2)"
         boxes.append(f"drawbox=x={bit * 40}:w=40:h=48:color=white:thickness=fill:enable='{lit}'")
     return ",".join(boxes)
 

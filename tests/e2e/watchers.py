@@ -277,7 +277,7 @@ class InPage(Watcher):
 
     # hls.js without low latency asks for the last part of the next segment (2 s), for 0.8 target
     # durations (1.6 s), and then once more.
-    harmless = r"^levelLoadTimeOut"
+    harmless = r"^(level|audioTrack)LoadTimeOut"
     # Without a GPU a browser shows nothing for a while where the size changes; its clock goes on.
     longest_picture = 1.0
 
