@@ -254,7 +254,7 @@ const std::string& Http2Session::remote_address_of(const Http2Stream& stream) co
 void Http2Session::check_order(std::int32_t id) {
   if (id > newest_id_) {
     if (id > newest_id_ + 2) passed_over_.emplace_back(newest_id_, id);
-    if (passed_over_.size() > kMaxPassedOver) passed_over_.pop_front();
+    if (passed_over_.size() > kMaxPassedOver) passed_over_.erase(passed_over_.begin());
     newest_id_ = id;
     return;
   }

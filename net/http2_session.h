@@ -7,13 +7,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "net/http2_output.h"
 #include "net/http2_response_head.h"
@@ -78,11 +78,11 @@ class Http2Session final : public HttpProtocol {
   HttpLoop& loop_;
   std::unique_ptr<nghttp2_session, Deleter> session_;
   std::unordered_map<std::int32_t, std::shared_ptr<Http2Stream>> streams_;
-  std::int32_t newest_id_ = -1;                                    // The client's numbers are odd.
-  std::deque<std::pair<std::int32_t, std::int32_t>> passed_over_;  // The numbers between.
-  std::size_t timed_streams_ = 0;                                  // Those that are not held.
-  std::size_t header_bytes_ = 0;                                   // Of all requests.
-  std::uint64_t sent_ = 0;                                         // Of bodies.
+  std::int32_t newest_id_ = -1;                                     // The client's numbers are odd.
+  std::vector<std::pair<std::int32_t, std::int32_t>> passed_over_;  // The numbers between.
+  std::size_t timed_streams_ = 0;                                   // Those that are not held.
+  std::size_t header_bytes_ = 0;                                    // Of all requests.
+  std::uint64_t sent_ = 0;                                          // Of bodies.
   Http2Output output_;
   Http2ResponseHead head_;
   RateBudget frames_;

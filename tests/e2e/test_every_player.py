@@ -62,7 +62,7 @@ def programs(case, server):
         yield GStreamer(case, f"hlsdemux2 {channel}", url, has_pictures, "hlsdemux2")
 
 
-@test(timeout=120, alone=True)
+@test(timeout=120, alone=True, long_only=True)
 def every_program_plays_every_shape(case):
     """FFmpeg, mpv, VLC and GStreamer, all at once. Its older demuxer, hlsdemux, takes the time in an
     fMP4 for that since the first segment it saw: it shows nothing of FFmpeg's own HLS either that it
@@ -122,12 +122,12 @@ def play_in_page(case, players, is_low_latency, seconds):
         expect(not said, "\n".join(said))
 
 
-@test(timeout=120, alone=True)
+@test(timeout=120, alone=True, long_only=True)
 def browser_players_play_with_low_latency(case):
     play_in_page(case, ("hls", "shaka"), True, 120 if case.long else 10)
 
 
-@test(timeout=120, alone=True)
+@test(timeout=120, alone=True, long_only=True)
 def browser_players_play_plain_hls(case):
     play_in_page(case, ("hls", "shaka", "video.js"), False, 120 if case.long else 10)
 

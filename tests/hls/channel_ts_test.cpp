@@ -240,14 +240,20 @@ TEST_CASE("a playlist of MPEG-TS is another text only where it says something el
 TEST_CASE("the multivariant playlist has the sound in each variant", "[ts]") {
   Fixture f;
   f.begin_both();
-  CHECK(f.status("ts.m3u8") == 503);
+  const auto early = f.ask("ts.m3u8");
   f.open();
   f.push_video();
   f.push_audio();
+  f.loop.poll();
   CHECK(f.status("index.m3u8") == 200);
-  CHECK(f.status("ts.m3u8") == 503);  // No segment is complete yet.
-  CHECK(f.status("source/ts.m3u8") == 503);
+  const auto media = f.ask("source/ts.m3u8");
+  CHECK(early->answers + media->answers == 0);  // No segment is complete yet.
   f.open();
+  f.loop.poll();
+  for (const auto& waited : {early, media}) {
+    REQUIRE(waited->answers == 1);
+    CHECK(waited->answer->status == 200);
+  }
   const std::string playlist = f.text("ts.m3u8");
   CHECK(playlist.find("CODECS=\"avc1.64001f,mp4a.40.2\"") != std::string::npos);
   CHECK(playlist.ends_with("\nsource/ts.m3u8\n"));

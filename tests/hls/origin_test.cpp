@@ -41,14 +41,15 @@ struct Fixture {
     REQUIRE(exchange->answers == 1);
     return exchange->answer->status;
   }
-  /// A channel with one part.
+  /// A channel with a segment of ten parts, and the next one open.
   std::shared_ptr<Channel> begin(const std::string& name) {
     auto channel = origin->add_channel(name, 0);
     auto& source = channel->add_rendition({.name = "source"});
     channel->renditions_complete();
     channel->promise_target_duration(2s);
     channel->open_segment(100, chunks.at, false);
-    REQUIRE(source.push(chunks.next()).has_value());
+    for (int part = 0; part < 10; ++part) REQUIRE(source.push(chunks.next()).has_value());
+    channel->open_segment(101, chunks.at, false);
     return channel;
   }
   std::string token(const std::string& channel, std::chrono::seconds expires_in = 10s) {
@@ -87,7 +88,7 @@ TEST_CASE("methods are judged before anything else", "[origin]") {
 TEST_CASE("the origin's own clock gives up who waits too long", "[origin]") {
   Fixture f;
   const auto channel = f.begin("shop");
-  const auto held = test::exchange_for(f.loops.loop(0), "/live/shop/source/ps-1.m4s");
+  const auto held = test::exchange_for(f.loops.loop(0), "/live/shop/source/ps-10.m4s");
   f.origin->handle(held);
   CHECK(held->answers == 0);
   f.clock.advance(7s);
