@@ -318,8 +318,10 @@ void Channel::on_tracks(const ingest::SourceTracks& tracks) {
   others_.clear();
   ready_made_.clear();
   source_track_ = tracks.video;
-  // Before alternate sound: the first one is what MPEG-TS has.
-  if (tracks.audio) audio_rendition_ = &rendition("audio", MediaKind::kAudio, 0);
+  // Behind the picture, and before alternate sound: the first one is what MPEG-TS has.
+  const auto add_sound = [&] {
+    if (tracks.audio) audio_rendition_ = &rendition("audio", MediaKind::kAudio, 0);
+  };
   if (tracks.video) {
     const bool is_encoded = qualification_.is_encoded(*tracks.video);
     const Ladder ladder =
@@ -328,6 +330,7 @@ void Channel::on_tracks(const ingest::SourceTracks& tracks) {
                                      [](const auto& rung) { return rung.passthrough; });
     if (source != ladder.end()) source_rendition_ = &rendition(source->name, MediaKind::kVideo, 0);
     if (before && !source_rendition_) end_passthrough(*before);
+    add_sound();
     add_others(is_encoded ? without_pictures(tracks.others) : tracks.others);
     build_ladder(ladder, *tracks.video);
     log::info("app", "video channel={} codec={} width={} height={} frame_rate={:.3f} rungs={}",
@@ -337,6 +340,7 @@ void Channel::on_tracks(const ingest::SourceTracks& tracks) {
                   static_cast<double>(tracks.video->video.frame_rate.denominator),
               rungs_.size());
   } else {
+    add_sound();
     add_others(tracks.others);
     drop_ladder();
     rungs_.clear();
