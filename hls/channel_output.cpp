@@ -228,7 +228,7 @@ void ChannelOutput::tick() {
       windows_.give_up(output->rendition, now);
       take(std::move(given_up), Woken::Why::kPlaylist, output.get(), woken);
     }
-    collect_beginners(now, woken);
+    collect_beginners(woken);
     take(beginners_.take_since(now - kBeginningPatience), Woken::Why::kTooLate, nullptr, woken);
     account();
   }
@@ -492,7 +492,7 @@ void ChannelOutput::abort(ParkedRequests& place, const ParkedRequests::Key& key)
 // --- Waking -----------------------------------------------------------------------------------
 
 void ChannelOutput::collect(WokenList& woken) {
-  collect_beginners(context_.clock.steady_now(), woken);
+  collect_beginners(woken);
   for (auto& output : outputs_) {
     if (output->playlists.size() == 0) continue;
     const auto& window = output->rendition.window;
@@ -505,8 +505,9 @@ void ChannelOutput::collect(WokenList& woken) {
   }
 }
 
-void ChannelOutput::collect_beginners(TimePoint now, WokenList& woken) {
-  if (beginners_.size() > 0 && (windows_.has_ended() || windows_.is_ready(now)))
+void ChannelOutput::collect_beginners(WokenList& woken) {
+  if (beginners_.size() > 0 &&
+      (windows_.has_ended() || windows_.is_ready(context_.clock.steady_now())))
     take(beginners_.take_all(), Woken::Why::kBeginning, nullptr, woken);
 }
 

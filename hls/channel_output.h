@@ -179,7 +179,7 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   void abort(ParkedRequests& place, const ParkedRequests::Key& key);
   /// Who waits for what is there now.
   void collect(WokenList& woken) REQUIRES(mutex_);
-  void collect_beginners(TimePoint now, WokenList& woken) REQUIRES(mutex_);
+  void collect_beginners(WokenList& woken) REQUIRES(mutex_);
   /// The hinted part is there, or, without bytes, will never be.
   void collect_parts(Output& output, std::uint64_t part, const std::vector<Bytes>& bytes,
                      WokenList& woken) REQUIRES(mutex_);

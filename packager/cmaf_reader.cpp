@@ -6,6 +6,8 @@
 #include <span>
 #include <string_view>
 
+#include "packager/fragment_flags.h"
+
 namespace millrace::packager {
 namespace {
 
@@ -15,16 +17,6 @@ constexpr std::uint32_t kMostTimescale = 4'000'000;
 // Until the year 2110 at the finest; far from where sums and conversions overflow.
 constexpr std::uint64_t kLatestDecodeTime = std::uint64_t{1} << 53;
 
-// ISO/IEC 14496-12 8.8.7 and 8.8.8.
-constexpr std::uint32_t kDefaultBaseIsMoof = 0x020000;
-constexpr std::uint32_t kDefaultDuration = 0x000008;
-constexpr std::uint32_t kDefaultFlags = 0x000020;
-constexpr std::uint32_t kDataOffset = 0x000001;
-constexpr std::uint32_t kFirstSampleFlags = 0x000004;
-constexpr std::uint32_t kSampleDuration = 0x000100;
-constexpr std::uint32_t kSampleSize = 0x000200;
-constexpr std::uint32_t kSampleFlags = 0x000400;
-constexpr std::uint32_t kSampleOffset = 0x000800;
 // 8.8.3.1: sample_is_non_sync_sample.
 constexpr std::uint32_t kNonSync = 0x00010000;
 

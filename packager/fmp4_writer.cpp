@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "packager/filler.h"
+#include "packager/fragment_flags.h"
 
 namespace millrace::packager {
 namespace {
@@ -14,18 +15,6 @@ constexpr std::uint32_t kTrackId = 1;
 // sample.
 constexpr std::uint32_t kSyncSample = 0x02000000;
 constexpr std::uint32_t kNonSyncSample = 0x01010000;
-
-// 8.8.7: default-base-is-moof; default sample duration and flags where all agree.
-constexpr std::uint32_t kDefaultBaseIsMoof = 0x020000;
-constexpr std::uint32_t kDefaultDuration = 0x000008;
-constexpr std::uint32_t kDefaultFlags = 0x000020;
-// 8.8.8.
-constexpr std::uint32_t kDataOffset = 0x000001;
-constexpr std::uint32_t kFirstSampleFlags = 0x000004;
-constexpr std::uint32_t kSampleDuration = 0x000100;
-constexpr std::uint32_t kSampleSize = 0x000200;
-constexpr std::uint32_t kSampleFlags = 0x000400;
-constexpr std::uint32_t kSampleOffset = 0x000800;
 
 // 8.16.5: "an arbitrary but consistent association between UTC time and media time", which the
 // channel's clock is.
