@@ -135,6 +135,11 @@ struct Show {
     std::uint64_t number = 0;
     double date = 0;
     for (std::string line; std::getline(lines, line);) {
+      // There was none between two looks either.
+      if (line.starts_with("#EXT-X-DISCONTINUITY-SEQUENCE:")) {
+        if (!discontinuity_sequence) discontinuity_sequence = line;
+        CHECK(line == *discontinuity_sequence);
+      }
       if (line.starts_with("#EXT-X-MEDIA-SEQUENCE:")) number = std::stoull(line.substr(22));
       if (line.starts_with("#EXT-X-PROGRAM-DATE-TIME:")) date = seconds_of(line.substr(25));
       if (!line.empty() && line.front() != '#') found.push_back({number++, line, date});
@@ -217,6 +222,7 @@ struct Show {
   std::int64_t pictures = 0, frames = 0;
   std::optional<std::pair<Listed, std::uint64_t>> first;               ///< And its decode time.
   std::optional<std::pair<std::uint64_t, std::uint64_t>> first_sound;  ///< Segments passed; time.
+  std::optional<std::string> discontinuity_sequence;  ///< The line of the first playlist.
   int sounds_checked = 0;
 };
 
