@@ -200,11 +200,14 @@ def shaka_plays_from_another_origin(case):
                  30, "Shaka to load")
         wait_for(lambda: browser.evaluate("look()")["time"] > 0, 20, "Shaka to play")
         first = browser.evaluate("look()")
-        time.sleep(170 if case.long else 6)
+        if case.long:
+            time.sleep(170)
+        # How fast a browser without a GPU shows them is the machine's matter; that it goes on is ours.
+        wait_for(lambda: browser.evaluate("look()")["frames"] - first["frames"] > 60, 20,
+                 "sixty more pictures")
         last = browser.evaluate("look()")
         browser.screenshot(case.folder / "page.png")
         case.note(f"{last['frames'] - first['frames']} frames, {last['behind']:.2f} s behind "
                   f"the edge, {last['stalls']} stalls")
         expect(not last["errors"], f"Shaka: {last['errors']}")
-        expect(last["frames"] - first["frames"] > 60, f"{first} -> {last}")
         expect(len(last["variants"]) == 2, f"variants {last['variants']}")
