@@ -22,7 +22,7 @@ constexpr std::chrono::milliseconds kPatience(300);
 DecodeStage::DecodeStage(const Configuration& configuration, Device* device, PacketQueue& packets,
                          const std::vector<std::unique_ptr<RungStage>>& rungs,
                          MessageWriter& writer, std::atomic<std::uint32_t>& packets_taken,
-                         const ServerClock& clock)
+                         const ServerClock& clock, Priority& priority)
     : configuration_(configuration),
       device_(device),
       packets_(packets),
@@ -30,6 +30,7 @@ DecodeStage::DecodeStage(const Configuration& configuration, Device* device, Pac
       writer_(writer),
       packets_taken_(packets_taken),
       clock_(clock),
+      priority_(priority),
       cascade_(configuration.rungs, device),
       reported_at_(steady_clock::now()) {
   for (const auto& rung : configuration.rungs) thinners_.emplace_back(rung.every);
@@ -57,6 +58,7 @@ Status DecodeStage::run() {
 
 Status DecodeStage::decode(const EncodedPacket& packet) {
   const auto began = steady_clock::now();
+  priority_.apply();
   if (device_) RETURN_IF_ERROR(device_->check(Device::Work::kDecode));
   std::vector<Frame> frames;
   const Decoder::Handler on_frame = [&frames](Frame frame) { frames.push_back(std::move(frame)); };
@@ -98,8 +100,10 @@ Status DecodeStage::scale(std::vector<Frame> frames) {
     statistics_.decode_busy += steady_clock::now() - began;
     // What comes while a worker starts, or catches up with old pictures, waits behind them and is
     // not late; the server bounds how far a worker may be behind.
-    if (frame.picture.pts > configuration_.catch_up_until && began < deadline_of(frame.picture))
+    if (frame.picture.pts > configuration_.catch_up_until && began < deadline_of(frame.picture)) {
       is_behind_ = false;
+      priority_.end_haste();
+    }
     for (std::size_t i = 0; i < rungs_.size(); ++i)
       thinners_[i].push(Frame{frame.picture, std::move(pictures[i]), frame.source},
                         [&](Frame complete) { hand_on(i, std::move(complete)); });

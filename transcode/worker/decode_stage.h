@@ -24,7 +24,8 @@ class DecodeStage {
   /// packets' received_at.
   DecodeStage(const Configuration& configuration, Device* device, PacketQueue& packets,
               const std::vector<std::unique_ptr<RungStage>>& rungs, MessageWriter& writer,
-              std::atomic<std::uint32_t>& packets_taken, const ServerClock& clock);
+              std::atomic<std::uint32_t>& packets_taken, const ServerClock& clock,
+              Priority& priority);
 
   /// Until the queue is closed and empty. Statistics are sent as it goes.
   Status run();
@@ -47,6 +48,7 @@ class DecodeStage {
   MessageWriter& writer_;
   std::atomic<std::uint32_t>& packets_taken_;
   const ServerClock& clock_;
+  Priority& priority_;
   Deinterlacer deinterlacer_;
   FrameCascade cascade_;
   std::vector<FrameThinner> thinners_;  ///< One for each rung.

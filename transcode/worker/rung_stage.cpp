@@ -15,7 +15,8 @@ bool is_same_encoding(const VideoParameters& a, const VideoParameters& b) {
 }  // namespace
 
 RungStage::RungStage(std::uint8_t index, const Configuration& configuration, Device* device,
-                     MessageWriter& writer, const std::atomic<std::uint32_t>& packets_taken)
+                     MessageWriter& writer, const std::atomic<std::uint32_t>& packets_taken,
+                     Priority& priority)
     : index_(index),
       rung_(configuration.rungs[index]),
       profile_(configuration.profile),
@@ -24,12 +25,14 @@ RungStage::RungStage(std::uint8_t index, const Configuration& configuration, Dev
       is_still_(configuration.still.pictures > 0),
       device_(device),
       writer_(writer),
-      packets_taken_(packets_taken) {}
+      packets_taken_(packets_taken),
+      priority_(priority) {}
 
 Status RungStage::run() {
   const Encoder::Handler on_packet = [this](const Encoder::Output& output) { write(output); };
   while (auto frame = queue_.pop()) {
     if (!is_wanted(frame->picture) || writer_.has_failed()) continue;
+    priority_.apply();
     const auto began = std::chrono::steady_clock::now();
     RETURN_IF_ERROR(encode(*frame));
     busy_nanoseconds_ += (std::chrono::steady_clock::now() - began).count();

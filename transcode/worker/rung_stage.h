@@ -9,15 +9,17 @@
 #include "transcode/encoder.h"
 #include "transcode/worker/frame_queue.h"
 #include "transcode/worker/message_writer.h"
+#include "transcode/worker/priority.h"
 #include "transcode/worker/protocol.h"
 
 namespace millrace::transcode::worker {
 
 class RungStage {
  public:
-  /// `device` (null: the CPU), `packets_taken` and `writer` outlive it.
+  /// `device` (null: the CPU), `packets_taken`, `writer` and `priority` outlive it.
   RungStage(std::uint8_t index, const Configuration& configuration, Device* device,
-            MessageWriter& writer, const std::atomic<std::uint32_t>& packets_taken);
+            MessageWriter& writer, const std::atomic<std::uint32_t>& packets_taken,
+            Priority& priority);
 
   FrameQueue& queue() { return queue_; }
   /// Encodes until the queue is closed and empty, then what the encoder holds. An error ends the
@@ -40,6 +42,7 @@ class RungStage {
   Device* const device_;
   MessageWriter& writer_;
   const std::atomic<std::uint32_t>& packets_taken_;
+  Priority& priority_;
   FrameQueue queue_;
   // run()'s thread.
   std::unique_ptr<Encoder> encoder_;

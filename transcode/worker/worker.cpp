@@ -79,7 +79,10 @@ Status Worker::on_frame(MessageType type, const Bytes& body) {
 Status Worker::configure(const Bytes& body) {
   ASSIGN_OR_RETURN(configuration_, read_configuration(body));
   writer_.write(write_ready().span());
+  if (configuration_->audio_bits_per_second > 0 || configuration_->still.pictures > 0)
+    priority_.end_haste();
   if (configuration_->audio_bits_per_second > 0) {
+    priority_.apply();
     audio_.emplace(*configuration_, writer_);
     return ok();
   }
@@ -88,9 +91,10 @@ Status Worker::configure(const Bytes& body) {
   }
   for (std::size_t i = 0; i < configuration_->rungs.size(); ++i)
     rungs_.push_back(std::make_unique<RungStage>(static_cast<std::uint8_t>(i), *configuration_,
-                                                 device_.get(), writer_, packets_taken_));
+                                                 device_.get(), writer_, packets_taken_,
+                                                 priority_));
   decode_.emplace(*configuration_, device_.get(), packets_, rungs_, writer_, packets_taken_,
-                  server_clock_);
+                  server_clock_, priority_);
   for (auto& rung : rungs_)
     rung_threads_.emplace_back([this, &rung = *rung] {
       guard(rung.run());
@@ -145,8 +149,6 @@ void Worker::drain() {
 namespace millrace::transcode {
 namespace {
 
-constexpr int kNiceness = 5;
-
 /// What is private to it and may be written: heap, pictures, stacks. A sanitizer's shadow would
 /// count.
 void limit_memory([[maybe_unused]] std::size_t bytes) {
@@ -162,8 +164,6 @@ int run_worker(int descriptor, const WorkerLimits& limits, const DeviceOpener& o
                ServerPlace server) {
   limit_memory(limits.memory);
   worker::limit_cores(limits.cores, limits.turn);
-  // The sources' renditions and their delivery come first. It can only fail for a better place.
-  (void)::setpriority(PRIO_PROCESS, 0, kNiceness);
   // Broken streams are the source's business, and counted; libavcodec would write a line for each.
   av_log_set_level(AV_LOG_QUIET);
   ::setenv("SVT_LOG", "0", 0);  // Fatal errors only; it writes its settings otherwise.

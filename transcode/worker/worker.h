@@ -47,6 +47,7 @@ class Worker {
   PacketQueue packets_;
   std::atomic<std::uint32_t> packets_taken_ = 0;
   std::atomic<bool> has_failed_ = false;
+  Priority priority_;
   std::vector<std::unique_ptr<RungStage>> rungs_;
   std::optional<DecodeStage> decode_;
   std::optional<AudioStage> audio_;  ///< In the place of the other stages.

@@ -26,6 +26,7 @@ struct Show {
   test::Wire wire;
   MessageWriter writer{wire.worker_end()};
   std::atomic<std::uint32_t> packets_taken = 0;
+  Priority priority{std::chrono::steady_clock::now() + 1h};  // As if no time passed.
   ServerPlace server = ServerPlace::kSameMachine;
   std::vector<Frames> outputs{2};
   std::uint64_t dropped = 0;
@@ -35,11 +36,11 @@ struct Show {
     std::vector<std::unique_ptr<RungStage>> rungs;
     for (std::uint8_t i = 0; i < 2; ++i)
       rungs.push_back(
-          std::make_unique<RungStage>(i, configuration, nullptr, writer, packets_taken));
+          std::make_unique<RungStage>(i, configuration, nullptr, writer, packets_taken, priority));
     PacketQueue queue;
     ServerClock clock(server);
     clock.heard(packets.front().received_at, std::chrono::steady_clock::now());
-    DecodeStage stage(configuration, nullptr, queue, rungs, writer, packets_taken, clock);
+    DecodeStage stage(configuration, nullptr, queue, rungs, writer, packets_taken, clock, priority);
     std::thread feeder([&queue, &packets] {
       for (EncodedPacket packet : packets)
         while (queue.push(packet, 1h) == PacketQueue::State::kTimedOut) continue;
@@ -51,7 +52,9 @@ struct Show {
     std::vector<std::thread> reading;
     if (readers == Readers::kAlways)
       for (std::size_t i = 0; i < 2; ++i) reading.emplace_back(read, i);
-    Status status = stage.run();
+    Status status = ok();
+    // In a thread that is its own: it changes its priority.
+    std::thread([&status, &stage] { status = stage.run(); }).join();
     queue.close();  // After an error the feeder is not kept waiting.
     feeder.join();
     for (auto& rung : rungs) rung->queue().close();
@@ -172,6 +175,7 @@ TEST_CASE("a late picture does not wait for its encoder, but at the start and to
   REQUIRE(late.run(clip).has_value());
   CHECK(late.outputs[0].size() == FrameQueue::kMaxFrames);
   CHECK(late.dropped == 12 - FrameQueue::kMaxFrames);
+  CHECK_FALSE(late.priority.is_in_haste());
 
   clip[0].received_at = {};
   Show starting;
@@ -179,12 +183,14 @@ TEST_CASE("a late picture does not wait for its encoder, but at the start and to
   REQUIRE(starting.run(clip).has_value());
   CHECK(starting.outputs[0].size() == 12);
   CHECK(starting.dropped == 0);
+  CHECK(starting.priority.is_in_haste());
 
   Show catching_up;
   catching_up.configuration.catch_up_until = clip.back().pts;
   REQUIRE(catching_up.run(clip).has_value());
   CHECK(catching_up.outputs[0].size() == 12);
   CHECK(catching_up.dropped == 0);
+  CHECK(catching_up.priority.is_in_haste());
 }
 
 TEST_CASE("a picture that came just now waits for its encoder, for a while", "[decode_stage]") {

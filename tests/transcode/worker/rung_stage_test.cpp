@@ -1,5 +1,7 @@
 #include "transcode/worker/rung_stage.h"
 
+#include <sys/resource.h>
+
 #include "tests/transcode/picture.h"
 #include "tests/transcode/worker/wire.h"
 
@@ -38,16 +40,23 @@ struct Show {
   test::Wire wire;
   MessageWriter writer{wire.worker_end()};
   std::atomic<std::uint32_t> packets_taken = 0;
+  Priority priority{std::chrono::steady_clock::now() + 1h};  // As if no time passed.
+  int niceness = 0;                                          ///< Of the thread at its end.
   RungStatistics statistics;
 
   Status run(std::vector<Frame> pictures) {
-    RungStage stage(kSmall, configuration, nullptr, writer, packets_taken);
+    RungStage stage(kSmall, configuration, nullptr, writer, packets_taken, priority);
     std::thread feeder([&stage, &pictures] {
       for (Frame& picture : pictures)
         stage.queue().push(std::move(picture), std::chrono::steady_clock::time_point::max());
       stage.queue().close();
     });
-    Status status = stage.run();
+    Status status = ok();
+    // In a thread that is its own: it changes its priority.
+    std::thread([this, &status, &stage] {
+      status = stage.run();
+      niceness = ::getpriority(PRIO_PROCESS, 0);
+    }).join();
     stage.queue().close();  // After an error the feeder is not kept waiting.
     feeder.join();
     statistics = stage.statistics();
@@ -106,6 +115,16 @@ TEST_CASE("a rung tells its track, then a packet for each picture, the held ones
   CHECK(show.statistics.frames_dropped == 0);
   CHECK(show.statistics.queue_length == 0);
   CHECK(show.statistics.busy > 0ns);
+}
+
+TEST_CASE("a rung has the server's priority until the worker has caught up", "[rung_stage]") {
+  const int ours = ::getpriority(PRIO_PROCESS, 0);
+  Show catching_up, live;
+  REQUIRE(catching_up.run(frames(2)).has_value());
+  CHECK(catching_up.niceness == ours);
+  live.priority.end_haste();
+  REQUIRE(live.run(frames(2)).has_value());
+  CHECK(live.niceness == std::max(ours, Priority::kNiceness));
 }
 
 TEST_CASE("a rung begins with a picture that opens a segment", "[rung_stage]") {
