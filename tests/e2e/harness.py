@@ -38,7 +38,7 @@ class Failure(Exception):
 
 
 class Broken(Failure):
-    """A crash, an unclean end or a sanitizer's report: no second attempt may hide it."""
+    """A crash, an unclean end or a sanitizer's report: no other attempt may hide it."""
 
 
 class Skip(Exception):
