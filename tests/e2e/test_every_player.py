@@ -4,6 +4,7 @@ word about timestamps; and what a viewer waits for the first picture, and how fa
 Shapes: pictures with sound in two rungs, by Low-Latency HLS where the player can and as plain HLS;
 sound alone; HEVC where the player has a decoder.
 """
+import contextlib
 import time
 
 import burnt_clock
@@ -25,6 +26,7 @@ def live_server(case, tls=None):
     """All shapes, on air for long enough that a plain player has its three segments."""
     server = case.server({
         "tls": tls or {},
+        "hls": {"ts": True},
         "transcode": {"max_load": 0, "encode": "always"},  # What wakes a rung up is tested elsewhere.
         "ladder": {"none": [{"name": "source", "passthrough": True}],
                    "two": [{"name": "source", "passthrough": True},
@@ -51,31 +53,41 @@ def finish(case, watchers, seconds):
     expect(not wrong, "\n".join(wrong))
 
 
-def programs(case, server):
+def programs(case, server, playlist, demuxers):
     """Starts each player on each shape, one after the other."""
     for channel in CHANNELS:
-        url, has_pictures = server.url(channel), channel != "sound"
-        offset = offset_of_dates(f"{server.base}/live/{channel}/audio/index.m3u8")
+        base, has_pictures = f"{server.base}/live/{channel}", channel != "sound"
+        url, offset = f"{base}/{playlist}", offset_of_dates(f"{base}/audio/index.m3u8")
         yield Ffplay(case, f"ffplay {channel}", url, offset)
         yield Mpv(case, f"mpv {channel}", url, offset)
         yield Vlc(case, f"VLC {channel}", url, has_pictures)
-        yield GStreamer(case, f"hlsdemux2 {channel}", url, has_pictures, "hlsdemux2")
+        for demuxer in demuxers:
+            yield GStreamer(case, f"{demuxer} {channel}", url, has_pictures, demuxer)
 
 
-@test(timeout=120, alone=True, long_only=True)
-def every_program_plays_every_shape(case):
-    """FFmpeg, mpv, VLC and GStreamer, all at once. Its older demuxer, hlsdemux, takes the time in an
-    fMP4 for that since the first segment it saw: it shows nothing of FFmpeg's own HLS either that it
-    did not see begin."""
+def play_in_programs(case, playlist, demuxers):
     server, watchers = live_server(case), []
     load = MachineLoad()
-    for watcher in programs(case, server):
+    for watcher in programs(case, server, playlist, demuxers):
         watchers.append(watcher)
         time.sleep(STAGGER)
     seconds = 120 if case.long else 12
     time.sleep(seconds)
     case.note(f"{load.idle_share():.0%} of the machine idle")
     finish(case, watchers, seconds)
+
+
+@test(timeout=120, alone=True)
+def every_program_plays_every_shape(case):
+    """FFmpeg, mpv, VLC and GStreamer, all at once. Its older demuxer, hlsdemux, takes the time in an
+    fMP4 for that since the first segment it saw: it shows nothing of FFmpeg's own HLS either that it
+    did not see begin."""
+    play_in_programs(case, "index.m3u8", ("hlsdemux2",))
+
+
+@test(timeout=120, alone=True)
+def every_program_plays_every_shape_as_ts(case):
+    play_in_programs(case, "ts.m3u8", ("hlsdemux", "hlsdemux2"))
 
 
 def switch(watchers):
@@ -90,18 +102,23 @@ def switch(watchers):
                 watcher.complain(f"{failure}; it shows {watcher.height()} of {watcher.heights()}")
 
 
-def play_in_page(case, players, is_low_latency, seconds):
-    """Those players on one page, on pictures and on sound, over HTTP/2: by HTTP/1.1 a browser has six
-    connections to a host, which the held requests of so many would take up."""
+def play_in_pages(case, players, is_low_latency, seconds):
+    """Each of those players in a browser of its own, on pictures and on sound, over HTTP/2: by HTTP/1.1
+    a browser has six connections to a host, which the held requests of so many would take up. In one
+    browser they would answer each other's requests from its cache, as no viewer's do."""
     certificates, watchers = Certificates(case), []
     server = live_server(case, certificates.keys())
     base = f"https://127.0.0.1:{server.https_port}/live"
     flags = [f"--ignore-certificate-errors-spki-list={key_hash(certificates)}"]
-    with Pages() as pages, Browser(case.folder / "chromium.log", flags) as browser:
-        browser.goto(f"{pages.base}/every.html")
-        wait_for(lambda: browser.evaluate("!!window.play"), 10, "the page")
+    with contextlib.ExitStack() as stack:
+        pages = stack.enter_context(Pages())
+        browsers = [stack.enter_context(Browser(case.folder / f"chromium-{player}.log", flags))
+                    for player in players]
+        for browser in browsers:
+            browser.goto(f"{pages.base}/every.html")
+            wait_for(lambda: browser.evaluate("!!window.play"), 10, "the page")
         load = MachineLoad()
-        for player in players:
+        for player, browser in zip(players, browsers):
             for channel in ("ladder", "sound"):
                 watchers.append(InPage(browser, f"{player} {channel}", player,
                                        f"{base}/{channel}/index.m3u8", is_low_latency))
@@ -114,9 +131,11 @@ def play_in_page(case, players, is_low_latency, seconds):
             for watcher in watchers:
                 watcher.fetch()
         case.note(f"{load.idle_share():.0%} of the machine idle")
-        browser.screenshot(case.folder / "page.png")
+        for player, browser in zip(players, browsers):
+            browser.screenshot(case.folder / f"{player}.png")
         # What Shaka advises where low latency is not wanted is no complaint.
-        said = [text for kind, text in browser.console if kind in ("exception", "error", "warning")
+        said = [text for browser in browsers for kind, text in browser.console
+                if kind in ("exception", "error", "warning")
                 and not text.startswith("Low-latency live stream detected")]
         finish(case, watchers, seconds)
         expect(not said, "\n".join(said))
@@ -124,14 +143,14 @@ def play_in_page(case, players, is_low_latency, seconds):
 
 @test(timeout=120, alone=True, long_only=True)
 def browser_players_play_with_low_latency(case):
-    play_in_page(case, ("hls", "shaka"), True, 120 if case.long else 10)
+    play_in_pages(case, ("hls", "shaka"), True, 120 if case.long else 10)
 
 
 @test(timeout=120, alone=True, long_only=True)
 def browser_players_play_plain_hls(case):
-    play_in_page(case, ("hls", "shaka", "video.js"), False, 120 if case.long else 10)
+    play_in_pages(case, ("hls", "shaka", "video.js"), False, 120 if case.long else 10)
 
 
 @test(timeout=700, alone=True, long_only=True)
 def hls_js_plays_for_ten_minutes(case):
-    play_in_page(case, ("hls",), True, 600)
+    play_in_pages(case, ("hls",), True, 600)

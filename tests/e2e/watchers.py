@@ -19,6 +19,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Over how long a stop is looked for: more than it may last, and less than it takes a player that runs
 # slower on purpose to look like one that stands.
 _STOP_WITHIN = 1.5
+# The times of MPEG-TS begin anew after so many seconds.
+_WRAP = 2**33 / 90000
 
 
 class Watcher:
@@ -150,19 +152,33 @@ class GStreamer(_Program):
 
 
 class Vlc(_Program):
-    # Of what begins with sample tables that are empty, as every fMP4 does, of the priming of AAC, and
-    # of devices that it may try to decode with and cannot show to us; FFmpeg's own HLS gets the same.
+    # Of what begins with sample tables that are empty, as every fMP4 does, of the priming of AAC, of
+    # what it buffers at the beginning, and of devices that it may try to decode with and cannot show to
+    # us; FFmpeg's own HLS gets the same. Whether it stands is seen without its word.
     # ISO/IEC 14496-12 has prft; VLC 3 does not know it.
     harmless = (r"mp4 warning: (no chunk defined|STTS table of 0 entries|unknown box type prft)|"
                 r"faad warning: decoded zero sample|chain error: Too high level of recursion|"
                 r"main error: (Failed to (create video converter|adapt decoder format to display)|"
-                r"video output creation failed|failed to create video output)")
+                r"video output creation failed|failed to create video output|"
+                r"ES_OUT_SET_\(GROUP_\)PCR  is called too late)|"
+                r"main warning: (cannot reuse provided vout|cannot read .*plugins\.dat)")
     # Of pictures it is seen when each is shown; of sound it tells where it is once a second.
     coarse = 1.0
 
     def __init__(self, case, name, url, has_pictures):
         self.log = case.folder / f"{re.sub(r'[^A-Za-z]+', '-', name)}.debug.log"
+        self.without_display = set()  # Decoders.
         super().__init__(case, name, "play_vlc.py", [url, self.log], has_pictures)
+
+    def read(self, line):
+        """Where the rung changes, the display is made anew, and a decoder may find none for a picture."""
+        decoder = re.match(r"\[\w+ @ (0x\w+)\] (.*)", line)
+        if decoder and decoder[2] == "get_buffer() failed":
+            self.without_display.add(decoder[1])
+        if not decoder or decoder[1] not in self.without_display:
+            super().read(line)
+        elif decoder[2] == "no frame!":  # The last that it says of it.
+            self.without_display.remove(decoder[1])
 
     def stop(self):
         super().stop()
@@ -206,7 +222,7 @@ class Ffplay(_Process):
                 status = self._STATUS.match(line)
                 if status and status[1] != "nan":
                     now, position = time.time(), float(status[1])
-                    self.take(now, position, now - position - self.offset)
+                    self.take(now, position, (now - position - self.offset) % _WRAP)
                 elif not status:
                     self.read(line)
 
@@ -262,7 +278,7 @@ class Mpv(_Process):
         if told.get("request_id") != asked or "event" in told:
             return False
         if self.first_at is not None and told.get("data") is not None:
-            self.take(now, told["data"], now - told["data"] - self.offset)
+            self.take(now, told["data"], (now - told["data"] - self.offset) % _WRAP)
         return True
 
     def stop(self):
@@ -278,12 +294,12 @@ class InPage(Watcher):
     # hls.js without low latency asks for the last part of the next segment (2 s), for 0.8 target
     # durations (1.6 s), and then once more.
     harmless = r"^(level|audioTrack)LoadTimeOut"
-    # Without a GPU a browser shows nothing for a while where the size changes; its clock goes on.
-    longest_picture = 1.0
-
     def __init__(self, browser, name, player, url, is_low_latency):
         super().__init__(name)
         self.browser, self.is_low_latency = browser, is_low_latency
+        # Without a GPU a browser shows nothing for a while where the size changes; its clock goes on.
+        # video.js throws away there what it has buffered.
+        self.longest_picture = 2.0 if player == "video.js" else 1.2
         browser.evaluate(f"void play({json.dumps([name, player, url, is_low_latency])})")
 
     def fetch(self):
