@@ -4,28 +4,18 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/finding_json.h"
+#include "app/json_text.h"
 #include "base/log.h"
 
 namespace millrace::app {
 namespace {
 
-const char* to_string(ingest::Finding::Severity severity) {
-  switch (severity) {
-    case ingest::Finding::Severity::kProblem:
-      return "problem";
-    case ingest::Finding::Severity::kWarning:
-      return "warning";
-    case ingest::Finding::Severity::kNote:
-      return "note";
-  }
-  return "note";
-}
-
 std::vector<std::string> summary_of(const std::vector<ingest::Finding>& findings) {
   std::vector<std::string> summary;
   summary.reserve(findings.size());
   for (const auto& finding : findings)
-    summary.push_back(finding.code + " " + to_string(finding.severity));
+    summary.push_back(fmt::format("{} {}", finding.code, to_string(finding.severity)));
   return summary;
 }
 
@@ -64,13 +54,8 @@ std::string ReportTeller::body_of(const std::vector<ingest::Finding>& findings) 
                       {"channel", channel_},
                       {"time", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(seconds))},
                       {"findings", nlohmann::json::array()}};
-  for (const auto& finding : findings)
-    body["findings"].push_back({{"code", finding.code},
-                                {"severity", to_string(finding.severity)},
-                                {"text", finding.text},
-                                {"remedy", finding.remedy},
-                                {"value", finding.value}});
-  return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  for (const auto& finding : findings) body["findings"].push_back(describe(finding));
+  return to_text(body);
 }
 
 void ReportTeller::tell(const Findings& findings) {

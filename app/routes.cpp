@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "app/console/console_assets.h"
+#include "app/finding_json.h"
+#include "app/json_text.h"
 #include "app/rung_control.h"
 #include "app/version.h"
 
@@ -66,29 +68,14 @@ nlohmann::json describe(const hls::RenditionStatus& rendition) {
   return json;
 }
 
-std::string_view to_string(ingest::Finding::Severity severity) {
-  switch (severity) {
-    case ingest::Finding::Severity::kNote:
-      return "note";
-    case ingest::Finding::Severity::kWarning:
-      return "warning";
-    case ingest::Finding::Severity::kProblem:
-      return "problem";
-  }
-  return "unknown";
-}
-
 nlohmann::json describe(const std::vector<ingest::Finding>& findings,
                         std::chrono::steady_clock::time_point now) {
   nlohmann::json report = nlohmann::json::array();
   for (const auto& finding : findings) {
     const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - finding.since);
-    report.push_back({{"code", finding.code},
-                      {"severity", to_string(finding.severity)},
-                      {"text", finding.text},
-                      {"remedy", finding.remedy},
-                      {"value", finding.value},
-                      {"age_seconds", age.count()}});
+    auto json = app::describe(finding);
+    json["age_seconds"] = age.count();
+    report.push_back(std::move(json));
   }
   return report;
 }
@@ -122,10 +109,9 @@ std::string describe_channels(const RouteContext& context, Audience audience) {
     }
     channels.push_back(std::move(json));
   }
-  return nlohmann::json{{"version", kVersion},
-                        {"now", iso_time(context.clock.wall_now())},
-                        {"channels", std::move(channels)}}
-      .dump();
+  return to_text({{"version", kVersion},
+                  {"now", iso_time(context.clock.wall_now())},
+                  {"channels", std::move(channels)}});
 }
 
 nlohmann::json describe(const transcode::DeviceStatus& device) {
@@ -153,12 +139,13 @@ std::string describe(const transcode::CapacityStatus& capacity,
   auto rungs = nlohmann::json::array();
   for (const auto& share : capacity.rungs)
     rungs.push_back({{"channel", share.channel}, {"rung", share.rung}, {"cores", share.cores}});
-  return nlohmann::json{
-      {"cores", capacity.cores},         {"limit_cores", capacity.limit},
-      {"others_cores", capacity.others}, {"charged_cores", capacity.charged},
-      {"rungs", std::move(rungs)},       {"seconds_per_picture", capacity.seconds_per_picture},
-      {"devices", std::move(described)}}
-      .dump();
+  return to_text({{"cores", capacity.cores},
+                  {"limit_cores", capacity.limit},
+                  {"others_cores", capacity.others},
+                  {"charged_cores", capacity.charged},
+                  {"rungs", std::move(rungs)},
+                  {"seconds_per_picture", capacity.seconds_per_picture},
+                  {"devices", std::move(described)}});
 }
 
 HttpResponse serve_asset(const console::Asset& asset, const net::HttpRequest& request) {

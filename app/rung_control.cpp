@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "app/json_text.h"
 #include "base/log.h"
 #include "net/digest.h"
 
@@ -39,7 +40,7 @@ HttpResponse json_response(int status, const nlohmann::json& json) {
   return {.status = status,
           .kind = "api",
           .headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
-          .body = {Bytes::copy_of(json.dump())}};
+          .body = {Bytes::copy_of(to_text(json))}};
 }
 
 HttpResponse error_response(int status, std::string_view message) {

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "app/json_text.h"
+
 namespace millrace::app::cdn_check {
 namespace {
 
@@ -63,8 +65,7 @@ std::string to_json(const std::string& url, const std::vector<Finding>& findings
                       {"remedy", finding.remedy}});
   const nlohmann::json report{
       {"url", url}, {"good", is_good(findings)}, {"checks", std::move(checks)}};
-  // Headers need not be UTF-8.
-  return report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+  return app::to_text(report) + '\n';
 }
 
 }  // namespace millrace::app::cdn_check

@@ -180,6 +180,13 @@ TEST_CASE("what cannot be said of a rung is answered with the reason", "[routes]
   CHECK(json.at("error").get<std::string>().starts_with("api.token is not set"));
 }
 
+TEST_CASE("a name that is no UTF-8 is answered like any other", "[routes]") {
+  RungFixture f;
+  const auto [status, json] = f.ask_rung(net::HttpMethod::kGet, "shop/rungs/\xff", "");
+  CHECK(status == 404);
+  CHECK(json.at("error") == "shop has no rung \uFFFD");
+}
+
 TEST_CASE("the viewers' port says nothing of when rungs are encoded", "[routes]") {
   RungFixture f;
   CHECK(f.ask(public_routes(f.context), "/api/v1/channels/shop/rungs/360p")->status == 404);
