@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
+#include <filesystem>
 #include <sstream>
-#include <utility>
 
 #include "base/log.h"
 
@@ -28,6 +28,48 @@ std::string to_line(const std::string& channel, const ChannelState& state) {
       std::chrono::duration_cast<std::chrono::seconds>(state.promised_target).count());
 }
 
+/// The whole file; empty where there is none. False with errno.
+bool read_file(const std::string& path, std::string& text) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return errno == ENOENT;
+  std::array<char, 64 * 1024> buffer;
+  ssize_t count = 0;
+  do {
+    count = ::read(descriptor, buffer.data(), buffer.size());
+    if (count > 0) text.append(buffer.data(), static_cast<std::size_t>(count));
+  } while (count > 0 || (count < 0 && errno == EINTR));
+  const int error = errno;
+  ::close(descriptor);
+  errno = error;
+  return count == 0;
+}
+
+/// On the disk once it returns. False with errno.
+bool write_all(int descriptor, const std::string& text) {
+  std::size_t written = 0;
+  while (written < text.size()) {
+    const auto result = ::write(descriptor, text.data() + written, text.size() - written);
+    if (result < 0 && errno == EINTR) continue;
+    if (result <= 0) return false;
+    written += static_cast<std::size_t>(result);
+  }
+  return ::fdatasync(descriptor) == 0 ||
+         errno == EINVAL;  // EINVAL: not a disk (a pipe, /dev/null).
+}
+
+/// A new name in a folder is on the disk once the folder is. False with errno.
+bool sync_folder_of(const std::string& path) {
+  const auto folder = std::filesystem::path(path).parent_path();
+  const int descriptor =
+      ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  const bool is_synced = ::fsync(descriptor) == 0 || errno == EINVAL;  // EINVAL: as above.
+  const int error = errno;
+  ::close(descriptor);
+  errno = error;
+  return is_synced;
+}
+
 }  // namespace
 
 StateStore::StateStore(std::string path, Metrics& metrics)
@@ -38,10 +80,13 @@ StateStore::StateStore(std::string path, Metrics& metrics)
 Result<std::unique_ptr<StateStore>> StateStore::open(std::string path, Metrics& metrics) {
   std::unique_ptr<StateStore> store(new StateStore(std::move(path), metrics));
   if (store->path_.empty()) return store;
-  store->load();
-  if (!store->rewrite())
-    return Error{ErrorCode::kSystem, fmt::format("hls.state_file: cannot write {}: {}",
+  const auto failure = [&store](const char* what) {
+    return Error{ErrorCode::kSystem, fmt::format("hls.state_file: cannot {} {}: {}", what,
                                                  store->path_, std::strerror(errno))};
+  };
+  // What cannot be read may still be there: it is not to be replaced by nothing.
+  if (!store->load()) return failure("read");
+  if (!store->rewrite()) return failure("write");
   store->writer_ =
       std::jthread([&store = *store](const std::stop_token& stop) { store.write_queued(stop); });
   return store;
@@ -55,8 +100,11 @@ StateStore::~StateStore() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-void StateStore::load() {
-  std::ifstream file(path_);
+/// False with errno.
+bool StateStore::load() {
+  std::string text;
+  if (!read_file(path_, text)) return false;
+  std::istringstream file(text);
   for (std::string line; std::getline(file, line);) {
     std::istringstream fields(line);
     std::string channel;
@@ -70,6 +118,7 @@ void StateStore::load() {
     loaded_[channel] = state;
   }
   newest_ = loaded_;
+  return true;
 }
 
 /// The new file replaces the old one only when it is whole. False with errno.
@@ -80,16 +129,17 @@ bool StateStore::rewrite() {
   const int descriptor =
       ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
   if (descriptor < 0) return false;
-  const int earlier = std::exchange(descriptor_, descriptor);
-  if (!append(lines) || ::rename(fresh.c_str(), path_.c_str()) != 0) {
+  if (!write_all(descriptor, lines) || ::rename(fresh.c_str(), path_.c_str()) != 0) {
     const int error = errno;
-    ::close(std::exchange(descriptor_, earlier));
+    ::close(descriptor);
     errno = error;
     return false;
   }
-  if (earlier >= 0) ::close(earlier);
+  if (descriptor_ >= 0) ::close(descriptor_);
+  descriptor_ = descriptor;
   file_bytes_ = rewritten_bytes_ = lines.size();
-  return true;
+  has_torn_line_ = false;
+  return sync_folder_of(path_);
 }
 
 const ChannelState* StateStore::find(const std::string& channel) const {
@@ -138,7 +188,8 @@ bool StateStore::write(const States& batch) {
     lines += to_line(channel, state);
     newest_[channel] = state;
   }
-  if (file_bytes_ + lines.size() > std::max(kLeastToRewrite, kStaleFactor * rewritten_bytes_))
+  if (has_torn_line_ ||
+      file_bytes_ + lines.size() > std::max(kLeastToRewrite, kStaleFactor * rewritten_bytes_))
     return rewrite();
   return append(lines);
 }
@@ -149,17 +200,16 @@ void StateStore::queue_again(States batch) {
   queued_.merge(batch);
 }
 
+/// All of the lines or none: the next one would be glued to a half one. False with errno.
 bool StateStore::append(const std::string& lines) {
-  std::size_t written = 0;
-  while (written < lines.size()) {
-    const auto result = ::write(descriptor_, lines.data() + written, lines.size() - written);
-    if (result < 0 && errno == EINTR) continue;
-    if (result <= 0) return false;
-    written += static_cast<std::size_t>(result);
-    file_bytes_ += static_cast<std::size_t>(result);
+  if (write_all(descriptor_, lines)) {
+    file_bytes_ += lines.size();
+    return true;
   }
-  return ::fdatasync(descriptor_) == 0 ||
-         errno == EINVAL;  // EINVAL: not a disk (a pipe, /dev/null).
+  const int error = errno;
+  has_torn_line_ = ::ftruncate(descriptor_, static_cast<off_t>(file_bytes_)) != 0;
+  errno = error;
+  return false;
 }
 
 }  // namespace millrace::app

@@ -30,7 +30,7 @@ struct ChannelState {
 class StateStore {
  public:
   /// Reads what there is; a line that cannot be read is skipped and logged. An empty path keeps
-  /// nothing. kSystem: the file cannot be written.
+  /// nothing. kSystem: the file is there and cannot be read, or it cannot be written.
   static Result<std::unique_ptr<StateStore>> open(std::string path, Metrics& metrics);
   /// Writes what is queued.
   ~StateStore();
@@ -47,7 +47,7 @@ class StateStore {
   StateStore(std::string path, Metrics& metrics);
   using States = std::map<std::string, ChannelState>;
 
-  void load();
+  bool load();
   bool rewrite();
   void write_queued(const std::stop_token& stop);
   bool write(const States& batch);
@@ -62,6 +62,7 @@ class StateStore {
   int descriptor_ = -1;
   std::size_t file_bytes_ = 0;
   std::size_t rewritten_bytes_ = 0;  ///< What the file had when it was last written anew.
+  bool has_torn_line_ = false;       ///< At the file's end, and it could not be cut off.
   std::mutex mutex_;  // Not base's Mutex: the condition variable wants the standard one.
   std::condition_variable_any wake_;
   States queued_;

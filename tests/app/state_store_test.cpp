@@ -1,11 +1,14 @@
 #include "app/state_store.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "base/log.h"
 
@@ -25,6 +28,26 @@ struct Folder {
   ~Folder() { std::filesystem::remove_all(path); }
   std::string file() const { return (path / "state").string(); }
   std::filesystem::path path;
+};
+
+/// No file takes more than so many bytes; what is beyond is cut off.
+class FullDisk {
+ public:
+  explicit FullDisk(std::size_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    REQUIRE(getrlimit(RLIMIT_FSIZE, &before_) == 0);
+    const rlimit full{.rlim_cur = bytes, .rlim_max = before_.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &full) == 0);
+  }
+  ~FullDisk() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
 };
 
 }  // namespace
@@ -67,6 +90,48 @@ TEST_CASE("a file that cannot be written is said at the start", "[state]") {
   const auto store = StateStore::open("/nonexistent/folder/state", metrics);
   REQUIRE_FALSE(store.has_value());
   CHECK(store.error().message.find("hls.state_file") != std::string::npos);
+}
+
+TEST_CASE("a file that cannot be read is said at the start and stays as it is", "[state]") {
+  Folder folder;
+  Metrics metrics;
+  SECTION("it cannot be opened") {
+    std::filesystem::create_symlink(folder.file(), folder.file());  // A loop.
+  }
+  SECTION("it can be opened and not read") {
+    std::filesystem::create_directory(folder.file());
+  }
+  const auto before = std::filesystem::symlink_status(folder.file()).type();
+  const auto store = StateStore::open(folder.file(), metrics);
+  REQUIRE_FALSE(store.has_value());
+  CHECK(store.error().code == millrace::ErrorCode::kSystem);
+  CHECK(store.error().message.find("hls.state_file: cannot read") != std::string::npos);
+  CHECK(std::filesystem::symlink_status(folder.file()).type() == before);
+}
+
+TEST_CASE("a record that did not fit on the disk is written whole once there is room", "[state]") {
+  millrace::log::set_level(millrace::log::Level::kOff);
+  Folder folder;
+  Metrics metrics;
+  const ChannelState first{.next_segment = 100, .discontinuity_sequence = 0, .promised_target = 2s};
+  const ChannelState second{
+      .next_segment = 20'000, .discontinuity_sequence = 0, .promised_target = 2s};
+  {
+    auto store = StateStore::open(folder.file(), metrics);
+    REQUIRE(store.has_value());
+    const auto errors = metrics.counter("millrace_state_write_errors_total", "");
+    {
+      const FullDisk full(std::string("farm 20").size());
+      store.value()->record("farm", second);
+      while (errors.value() == 0) std::this_thread::yield();
+    }
+    store.value()->record("shop", first);
+  }
+  auto store = StateStore::open(folder.file(), metrics);
+  REQUIRE(store.has_value());
+  REQUIRE(store.value()->find("farm") != nullptr);
+  CHECK(*store.value()->find("farm") == second);
+  CHECK(*store.value()->find("shop") == first);
 }
 
 TEST_CASE("without a path nothing is kept and nothing fails", "[state]") {
