@@ -17,12 +17,18 @@ std::optional<std::uint64_t> parse_position(std::string_view digits) {
   return number;
 }
 
+/// RFC 9110 14.1: range units are case-insensitive.
+bool is_bytes(std::string_view unit) {
+  constexpr std::string_view kName = "bytes";
+  return std::ranges::equal(unit, kName, [](char c, char lower) { return (c | 0x20) == lower; });
+}
+
 }  // namespace
 
 ByteRange parse_byte_range(std::string_view header, std::uint64_t size) {
-  constexpr std::string_view kUnit = "bytes=";
-  if (!header.starts_with(kUnit)) return {};
-  header.remove_prefix(kUnit.size());
+  const auto equals = header.find('=');
+  if (equals == std::string_view::npos || !is_bytes(header.substr(0, equals))) return {};
+  header.remove_prefix(equals + 1);
   const auto dash = header.find('-');
   if (dash == std::string_view::npos) return {};
   const auto first_text = header.substr(0, dash), last_text = header.substr(dash + 1);

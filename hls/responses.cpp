@@ -75,9 +75,12 @@ HttpResponse media_response(const net::HttpRequest& request, MediaObject object,
   }
   std::uint64_t size = 0;
   for (const Bytes& piece : body) size += piece.size();
-  // RFC 9110 13.1.5: a range of another version is not wanted.
+  // RFC 9110 14.2: "A server MUST ignore a Range header field received with a request method that
+  // is unrecognized or for which range handling is not defined. For this specification, GET is the
+  // only method for which range handling is defined." 13.1.5: nor is one of another version wanted.
   const auto if_range = request.header("if-range");
-  const bool is_wanted = if_range.empty() || if_range == fmt::format("\"{}\"", etag);
+  const bool is_wanted = request.method == HttpMethod::kGet &&
+                         (if_range.empty() || if_range == fmt::format("\"{}\"", etag));
   const ByteRange range = is_wanted ? parse_byte_range(request.header("range"), size) : ByteRange{};
   switch (range.kind) {
     case ByteRange::Kind::kWhole:

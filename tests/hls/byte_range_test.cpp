@@ -19,7 +19,8 @@ TEST_CASE("a range is clipped to what there is", "[range]") {
        {Expected{"bytes=0-9", 0, 9}, Expected{"bytes=95-", 95, 99}, Expected{"bytes=-7", 93, 99},
         Expected{"bytes=-700", 0, 99}, Expected{"bytes=10-1000", 10, 99},
         Expected{"bytes=10-9007199254740991", 10, 99},
-        Expected{"bytes=10-99999999999999999999999", 10, 99}, Expected{"bytes=99-99", 99, 99}}) {
+        Expected{"bytes=10-99999999999999999999999", 10, 99}, Expected{"bytes=99-99", 99, 99},
+        Expected{"Bytes=0-9", 0, 9}, Expected{"BYTES=-7", 93, 99}}) {
     CAPTURE(header);
     const auto range = parse_byte_range(header, 100);
     CHECK(range.kind == ByteRange::Kind::kPart);

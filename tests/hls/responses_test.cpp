@@ -30,9 +30,12 @@ struct Fixture {
   }
 };
 
-net::HttpResponse media(std::vector<std::pair<std::string, std::string>> headers = {}) {
-  return media_response(request(std::move(headers)), MediaObject::kSegment, MediaKind::kVideo,
-                        "s1-9", {Bytes::copy_of("abc"), Bytes::copy_of("defg")},
+net::HttpResponse media(std::vector<std::pair<std::string, std::string>> headers = {},
+                        net::HttpMethod method = net::HttpMethod::kGet) {
+  HttpRequest asked = request(std::move(headers));
+  asked.method = method;
+  return media_response(asked, MediaObject::kSegment, MediaKind::kVideo, "s1-9",
+                        {Bytes::copy_of("abc"), Bytes::copy_of("defg")},
                         cache_rule({}, CacheClass::kSegment, 2));
 }
 
@@ -106,6 +109,16 @@ TEST_CASE("media is sent as it is, whole or in a range", "[responses]") {
   CHECK(beyond.status == 416);
   CHECK(beyond.body.empty());
   CHECK(header_of(beyond, "Content-Range") == "bytes */7");
+}
+
+TEST_CASE("only GET has ranges", "[responses]") {
+  for (const char* const range : {"bytes=2-4", "bytes=7-"}) {
+    const auto head = media({{"range", range}}, net::HttpMethod::kHead);
+    CHECK(head.status == 200);
+    CHECK(header_of(head, "Content-Range").empty());
+    CHECK(header_of(head, "Accept-Ranges") == "bytes");
+    CHECK(body_of(head) == "abcdefg");  // Its length is told, and the server sends none of it.
+  }
 }
 
 TEST_CASE("conditions come before ranges", "[responses]") {
