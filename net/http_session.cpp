@@ -151,6 +151,8 @@ void HttpSession::on_sent() {
 void HttpSession::go_on() {
   if (!connection_.is_open() || is_ending_) return;
   if (is_between_requests()) {
+    // An answer that was on its way when the server began to stop says nothing of an end.
+    if (loop_.is_stopping()) return connection_.finish(HttpCloseReason::kFinished);
     has_started_request_ = false;
     connection_.expect(HttpDeadline::kIdle);
   } else if (!has_exchange_ && !is_sending_ && !std::exchange(has_started_request_, true)) {

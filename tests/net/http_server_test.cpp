@@ -145,6 +145,22 @@ TEST_CASE("a server that stops accepting ends open connections with their answer
   CHECK_FALSE(late.is_connected());
 }
 
+TEST_CASE("a server that stops accepting ends a connection whose answer was on its way", "[http]") {
+  RunningHttpServer running([](auto exchange) {
+    exchange->respond({.headers = {}, .body = {Bytes(millrace::MutableBytes(32 * 1024 * 1024))}});
+  });
+  HttpTestClient reading(running.address(), 4096);
+  reading.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+  const auto sent = running.metrics.counter("millrace_http_sent_bytes_total", "");
+  REQUIRE(running.eventually([&] { return sent.value() > 0; }));
+  running.server->stop_accepting();
+  running.run([] {});  // Behind it.
+  CHECK(reading.read().body.size() == 32 * 1024 * 1024);
+  CHECK(reading.is_closed_without_more());
+  reading.close();
+  CHECK(running.eventually([&] { return running.closed("finished") == 1; }));
+}
+
 TEST_CASE("a server goes while answers are held and being sent", "[http]") {
   HttpParkingLot parked;
   bool has_aborted = false;
