@@ -268,18 +268,11 @@ HttpConnection::Flush HttpConnection::flush() {
     if (error == boost::asio::error::would_block) return Flush::kBlocked;
     if (error) return Flush::kFailed;
     loop_.count_sent(sent);
-    for (std::size_t i = 0; i < count; ++i) {
-      if (sent < pieces[i].size()) {
-        offset_ = (i == 0 ? offset_ : 0) + sent;
-        piece_ += i;
-        break;
-      }
-      sent -= pieces[i].size();
-      if (i + 1 == count) {
-        piece_ += count;
-        offset_ = 0;
-      }
-    }
+    std::size_t left = 0;  // How many of them have left, whole.
+    while (left < count && sent >= pieces[left].size()) sent -= pieces[left++].size();
+    offset_ = (left == 0 ? offset_ : 0) + sent;
+    for (const std::size_t end = piece_ + left; piece_ < end; ++piece_)
+      if (piece_ > 0) body_[piece_ - 1] = {};  // The window may let it go.
   }
   head_.clear();
   body_.clear();

@@ -41,6 +41,27 @@ TEST_CASE("a body of many pieces arrives whole, however it is cut", "[http]") {
         3.0 * static_cast<double>(whole.size()));
 }
 
+TEST_CASE("a piece of a body is let go of once it has left", "[http]") {
+  auto first = std::make_shared<std::vector<std::uint8_t>>(100);
+  auto rest = std::make_shared<std::vector<std::uint8_t>>(32 << 20);
+  const std::weak_ptr first_kept(first), rest_kept(rest);
+  RunningHttpServer running([&](auto exchange) {
+    std::vector<Bytes> body{Bytes::kept_by(first, *first), Bytes::kept_by(rest, *rest)};
+    first.reset();
+    rest.reset();
+    exchange->respond({.headers = {}, .body = std::move(body)});
+  });
+  HttpTestClient client(running.address(), 4096);
+  client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+  const auto sent = running.metrics.counter("millrace_http_sent_bytes_total", "");
+  REQUIRE(running.eventually([&] { return sent.value() > 1000; }));
+  running.run([] {});
+  CHECK(first_kept.expired());
+  CHECK_FALSE(rest_kept.expired());
+  CHECK(client.read().body.size() == 100 + (32 << 20));
+  CHECK(running.eventually([&] { return rest_kept.expired(); }));
+}
+
 TEST_CASE("a viewer that never reads is closed as slow, and others are served", "[http]") {
   RunningHttpServer running(
       [](auto exchange) {
