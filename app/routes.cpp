@@ -10,6 +10,7 @@
 #include "app/json_text.h"
 #include "app/rung_control.h"
 #include "app/version.h"
+#include "net/accept_encoding.h"
 
 namespace millrace::app {
 namespace {
@@ -159,7 +160,7 @@ HttpResponse serve_asset(const console::Asset& asset, const net::HttpRequest& re
                         .body = {}};
   if (request.header("if-none-match") == asset.etag) {
     response.status = 304;
-  } else if (request.header("accept-encoding").find("gzip") != std::string_view::npos) {
+  } else if (net::accepts_gzip(request.header("accept-encoding"))) {
     response.headers.emplace_back("Content-Encoding", "gzip");
     response.body = {asset.gzip};
   } else {

@@ -2,7 +2,6 @@
 
 #include <zlib.h>
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -23,23 +22,6 @@ constexpr int kRaw = -1;
 constexpr std::size_t kFlushBytes = 16;
 constexpr int kSmallMemory = 5;
 constexpr int kLargeMemory = 8;
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-bool is_gzip(std::string_view coding) {
-  constexpr std::string_view kName = "gzip";
-  return std::ranges::equal(coding, kName, [](char c, char lower) { return (c | 0x20) == lower; });
-}
-
-/// "q=0", "q=0.000": RFC 9110 12.4.2, "a value of 0 means not acceptable".
-bool is_zero_weight(std::string_view parameter) {
-  if (parameter.size() < 3 || (parameter[0] | 0x20) != 'q' || parameter[1] != '=') return false;
-  return parameter.substr(2).find_first_not_of("0.") == std::string_view::npos;
-}
 
 /// `format`: added to or made of the window's size as deflateInit2() wants it.
 Bytes compress(std::string_view text, int format, int flush) {
@@ -97,18 +79,6 @@ std::vector<Bytes> gzip_of(std::span<const DeflatedPiece* const> pieces) {
   }
   body.push_back(Bytes::copy_of(end));
   return body;
-}
-
-bool accepts_gzip(std::string_view accept_encoding) {
-  while (!accept_encoding.empty()) {
-    const auto item = accept_encoding.substr(0, accept_encoding.find(','));
-    accept_encoding.remove_prefix(std::min(accept_encoding.size(), item.size() + 1));
-    const auto semicolon = item.find(';');
-    if (!is_gzip(trimmed(item.substr(0, semicolon)))) continue;
-    return semicolon == std::string_view::npos ||
-           !is_zero_weight(trimmed(item.substr(semicolon + 1)));
-  }
-  return false;
 }
 
 }  // namespace millrace::hls

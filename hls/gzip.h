@@ -1,5 +1,5 @@
 #pragma once
-// Playlists as gzip (RFC 1952), and who wants them so. Pure; any thread.
+// Playlists as gzip (RFC 1952). Pure; any thread.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "net/accept_encoding.h"
 
 namespace millrace::hls {
 
@@ -24,7 +25,6 @@ DeflatedPiece deflate_piece(std::string_view text);
 /// The pieces one behind the other as one gzip text, without a copy of them.
 std::vector<Bytes> gzip_of(std::span<const DeflatedPiece* const> pieces);
 
-/// Of an Accept-Encoding header (RFC 9110 12.5.3): gzip is named, and not with q=0.
-bool accepts_gzip(std::string_view accept_encoding);
+using net::accepts_gzip;  // Who wants them so.
 
 }  // namespace millrace::hls

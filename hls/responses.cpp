@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "hls/byte_range.h"
-#include "hls/gzip.h"
+#include "net/accept_encoding.h"
 
 namespace millrace::hls {
 namespace {
@@ -42,7 +42,7 @@ std::string_view content_type_of(MediaObject object, MediaKind kind) {
 
 HttpResponse playlist_response(const net::HttpRequest& request, const PlaylistText& text,
                                MediaObject object, const CacheRule& rule) {
-  const bool is_compressed = accepts_gzip(request.header("accept-encoding"));
+  const bool is_compressed = net::accepts_gzip(request.header("accept-encoding"));
   const std::string etag = text.etag() + (is_compressed ? "-gzip" : "");
   HttpResponse response{.status = 200, .kind = to_string(object), .headers = {}, .body = {}};
   response.headers.reserve(8);

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string_view>
 
+#include "base/text.h"
+
 namespace millrace::net {
 namespace {
 
@@ -19,12 +21,6 @@ std::string to_text(const Hop& hop) {
   auto text = hop.address.to_string();
   if (hop.address.is_v6()) text = "[" + text + "]";
   return hop.port ? fmt::format("{}:{}", text, *hop.port) : text;
-}
-
-std::string_view without_blanks(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
 
 // "192.0.2.7", "192.0.2.7:51423", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:51423".
@@ -62,7 +58,7 @@ class Walk {
     while (true) {
       const auto comma = field.rfind(',');
       const auto at = comma == std::string_view::npos ? 0 : comma + 1;
-      if (!step(without_blanks(field.substr(at)))) return false;
+      if (!step(trimmed(field.substr(at)))) return false;
       if (at == 0) return true;
       field = field.substr(0, comma);
     }

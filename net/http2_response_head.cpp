@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "net/http_response_head.h"
 
 namespace millrace::net {
@@ -11,17 +12,11 @@ char lower_case(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-std::string_view without_blanks(std::string_view value) {
-  const auto first = value.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return value.substr(first, value.find_last_not_of(" \t") - first + 1);
-}
-
 }  // namespace
 
 void Http2ResponseHead::add(std::string_view name, std::string_view value) {
   // RFC 9113 8.2.1: names in lower case, no line breaks, no blanks around a value.
-  value = without_blanks(value);
+  value = trimmed(value);
   for (const char c : name) text_ += lower_case(c);
   append_clean(text_, value);
   sizes_.emplace_back(name.size(), value.size());

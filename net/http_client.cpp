@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/mutex.h"
+#include "base/text.h"
 #include "net/digest.h"
 
 namespace millrace::net {
@@ -40,13 +41,6 @@ struct FreeList {
 void start_libcurl() {
   static const CURLcode once = curl_global_init(CURL_GLOBAL_DEFAULT);
   static_cast<void>(once);
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const auto first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
 /// A line as libcurl hands them out, the status line of each reply before its fields.

@@ -96,6 +96,8 @@ TEST_CASE("the page is on the viewers' port, compressed for who can read it", "[
       f.ask(public_routes(f.context), "/", net::HttpMethod::kGet, "gzip, deflate");
   CHECK(test::header_of(*compressed, "Content-Encoding") == "gzip");
   CHECK(compressed->body.at(0).size() < plain->body.at(0).size());
+  const auto refused = f.ask(public_routes(f.context), "/", net::HttpMethod::kGet, "gzip;q=0");
+  CHECK(test::header_of(*refused, "Content-Encoding").empty());
   CHECK(f.ask(operator_routes(f.context), "/")->status == 404);
 }
 
