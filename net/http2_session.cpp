@@ -23,15 +23,11 @@ constexpr double kFramesAtOnce = 1'000;
 constexpr double kFramesPerSecond = 50;
 constexpr double kFramesPerRequest = 4;
 constexpr double kFramesPerDataFrame = 4;
-// Requests that are taken back (CVE-2023-44487) or that we have to cut: each stream twice at once,
-// a viewer who seeks or a page that is left, and then so many.
-constexpr double kCutsPerStream = 2;
-constexpr double kCutsPerSecond = 20;
 // Answers to PING and SETTINGS that wait to be sent.
 constexpr std::size_t kMaxAnswers = 100;
 constexpr std::size_t kMaxSettings = 32;
-// Headers of the requests under way, as multiples of one's limit.
-constexpr std::size_t kMaxHeaders = 16;
+// What one header may stand for, as a multiple of its limit.
+constexpr std::size_t kMaxExpansion = 16;
 // Runs of stream numbers that were passed over, remembered.
 constexpr std::size_t kMaxPassedOver = 16;
 // Handed to the connection in one go, each of Http2Output::kMaxBytes; then the loop's other
@@ -88,7 +84,7 @@ struct Http2Session::Callbacks {
     session.header_bytes_ += stream->reader.bytes() - before;
     // A few compressed bytes can stand for any number of such.
     session.is_flooded_ |=
-        stream->reader.bytes() > kMaxHeaders * session.loop_.context().options.max_header_bytes;
+        stream->reader.bytes() > kMaxExpansion * session.loop_.context().options.max_header_bytes;
     return outcome(session);
   }
 
@@ -198,8 +194,8 @@ Http2Session::Http2Session(HttpConnection& connection, HttpLoop& loop)
       loop_(loop),
       session_(Callbacks::create(*this)),
       frames_(kFramesAtOnce, kFramesPerSecond),
-      cuts_(kCutsPerStream * static_cast<double>(loop.context().options.max_streams),
-            kCutsPerSecond),
+      limits_(http2_limits(loop.context().options)),
+      cuts_(limits_.cuts_at_once, limits_.cuts_per_second),
       now_(Clock::now()) {
   const auto& options = loop.context().options;
   // Without RFC 7540's priorities nghttp2 takes those of RFC 9218.
@@ -281,7 +277,7 @@ void Http2Session::open_stream(std::int32_t id) {
 
 void Http2Session::on_header_end(Http2Stream& stream) {
   int refusal = stream.reader.finish();
-  if (header_bytes_ > kMaxHeaders * loop_.context().options.max_header_bytes) refusal = 431;
+  if (header_bytes_ > limits_.header_bytes) refusal = 431;
   stream.method = stream.reader.request().method;
   stream.forwarded_for = connection_.forwarded_for(stream.reader.request());
   // RFC 9218 4.2 would send answers one after the other where the client says nothing: a playlist

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "net/http2_limits.h"
 #include "net/http2_output.h"
 #include "net/http2_response_head.h"
 #include "net/http2_stream.h"
@@ -86,6 +87,7 @@ class Http2Session final : public HttpProtocol {
   Http2Output output_;
   Http2ResponseHead head_;
   RateBudget frames_;
+  const Http2Limits limits_;
   RateBudget cuts_;
   Time now_{};
   Time checked_at_{};

@@ -322,6 +322,15 @@ TEST_CASE("headers of held requests together are bounded", "[http2]") {
   CHECK(f.parked.size() > 10);
 }
 
+TEST_CASE("a connection that may have more requests may have more headers", "[http2]") {
+  Fixture f({.listen = {}, .max_header_bytes = 1'000, .max_streams = 300});
+  Http2TestClient client(f.running.address());
+  for (int i = 0; i < 40; ++i)
+    client.ask({.path = "/held", .headers = {{"x-large", std::string(700, 'x')}}});
+  CHECK(client.get("/next").status == 200);
+  CHECK(f.parked.size() == 40);
+}
+
 TEST_CASE("a body is dropped, and too large a one refused", "[http2]") {
   Fixture f({.listen = {}, .max_body_bytes = 1'000});
   Http2TestClient client(f.running.address());
