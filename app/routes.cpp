@@ -1,15 +1,11 @@
 #include "app/routes.h"
 
-#include <fmt/chrono.h>
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
+#include "app/channel_list.h"
 #include "app/console/console_assets.h"
-#include "app/finding_json.h"
 #include "app/json_text.h"
 #include "app/rung_control.h"
-#include "app/version.h"
 #include "net/accept_encoding.h"
 
 namespace millrace::app {
@@ -19,100 +15,22 @@ using net::HttpExchange;
 using net::HttpMethod;
 using net::HttpResponse;
 
-enum class Audience { kViewers, kOperator };
-
-HttpResponse text_response(int status, std::string_view kind, std::string_view type,
-                           std::string_view text) {
+HttpResponse text_response(int status, std::string_view kind, std::string_view type, Bytes text) {
   return {.status = status,
           .kind = kind,
           .headers = {{"Content-Type", std::string(type)},
                       {"Cache-Control", "no-store"},
                       {"X-Content-Type-Options", "nosniff"}},
-          .body = {Bytes::copy_of(text)}};
+          .body = {std::move(text)}};
+}
+
+HttpResponse text_response(int status, std::string_view kind, std::string_view type,
+                           std::string_view text) {
+  return text_response(status, kind, type, Bytes::copy_of(text));
 }
 
 HttpResponse not_found() {
   return text_response(404, "error", "text/plain", "not found\n");
-}
-
-std::string iso_time(std::chrono::nanoseconds wall) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(wall);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
-                     fmt::gmtime(static_cast<std::time_t>(seconds.count())),
-                     std::chrono::duration_cast<std::chrono::milliseconds>(wall - seconds).count());
-}
-
-std::string_view to_string(ChannelStatus::State state) {
-  switch (state) {
-    case ChannelStatus::State::kWaiting:
-      return "waiting";
-    case ChannelStatus::State::kLive:
-      return "live";
-    case ChannelStatus::State::kEnded:
-      return "ended";
-  }
-  return "unknown";
-}
-
-nlohmann::json describe(const hls::RenditionStatus& rendition) {
-  nlohmann::json json{{"name", rendition.name},
-                      {"kind", rendition.kind == MediaKind::kVideo ? "video" : "audio"},
-                      {"codecs", rendition.codecs},
-                      {"bits_per_second", rendition.bits_per_second}};
-  if (rendition.kind == MediaKind::kVideo) {
-    json["width"] = rendition.width;
-    json["height"] = rendition.height;
-    json["frame_rate"] = rendition.frame_rate;
-  }
-  if (rendition.is_idle) json["idle"] = true;
-  if (rendition.is_refused) json["refused"] = true;
-  return json;
-}
-
-nlohmann::json describe(const std::vector<ingest::Finding>& findings,
-                        std::chrono::steady_clock::time_point now) {
-  nlohmann::json report = nlohmann::json::array();
-  for (const auto& finding : findings) {
-    const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - finding.since);
-    auto json = app::describe(finding);
-    json["age_seconds"] = age.count();
-    report.push_back(std::move(json));
-  }
-  return report;
-}
-
-std::string describe_channels(const RouteContext& context, Audience audience) {
-  nlohmann::json channels = nlohmann::json::array();
-  for (const Channel* const channel : context.channels.all()) {
-    const auto output = channel->output();
-    if (!output) continue;  // Never published to.
-    const ChannelStatus status = channel->status();
-    const hls::ChannelStatus hls_status = output->status();
-    // Between a publisher's coming and its first segment the playlists are those of the show
-    // before.
-    const bool is_old = status.state == ChannelStatus::State::kLive && hls_status.has_ended;
-    nlohmann::json json{{"name", channel->name()},
-                        {"state", to_string(status.state)},
-                        {"playable", hls_status.is_playable && !is_old},
-                        {"holding", status.is_holding},
-                        {"uptime_seconds", 0},
-                        {"renditions", nlohmann::json::array()},
-                        {"report", describe(*channel->findings(), context.clock.steady_now())}};
-    for (const auto& rendition : hls_status.renditions)
-      json["renditions"].push_back(describe(rendition));
-    if (status.state == ChannelStatus::State::kLive) {
-      const auto uptime = context.clock.steady_now() - status.live_since;
-      json["uptime_seconds"] = std::chrono::duration_cast<std::chrono::seconds>(uptime).count();
-      json["publisher"] = {{"protocol", status.protocol}};
-      // Where a streamer sits is nobody's business but the operator's.
-      if (audience == Audience::kOperator)
-        json["publisher"]["remote_address"] = status.remote_address;
-    }
-    channels.push_back(std::move(json));
-  }
-  return to_text({{"version", kVersion},
-                  {"now", iso_time(context.clock.wall_now())},
-                  {"channels", std::move(channels)}});
 }
 
 nlohmann::json describe(const transcode::DeviceStatus& device) {
@@ -169,7 +87,7 @@ HttpResponse serve_asset(const console::Asset& asset, const net::HttpRequest& re
   return response;
 }
 
-HttpResponse answer(const RouteContext& context, Audience audience,
+HttpResponse answer(const RouteContext& context, Audience audience, ChannelList& channels,
                     const net::HttpRequest& request) {
   if (request.method != HttpMethod::kGet && request.method != HttpMethod::kHead) {
     auto response = text_response(405, "error", "text/plain", "only GET and HEAD\n");
@@ -185,7 +103,7 @@ HttpResponse answer(const RouteContext& context, Audience audience,
     return text_response(200, "metrics", "text/plain; version=0.0.4; charset=utf-8",
                          context.metrics.text());
   if (request.path == "/api/v1/channels")
-    return text_response(200, "api", "application/json", describe_channels(context, audience));
+    return text_response(200, "api", "application/json", channels.text());
   if (request.path == "/api/v1/transcode" && audience == Audience::kOperator)
     return text_response(200, "api", "application/json",
                          describe(context.capacity.status(), context.devices.status()));
@@ -198,18 +116,22 @@ HttpResponse answer(const RouteContext& context, Audience audience,
 }  // namespace
 
 net::HttpHandler public_routes(const RouteContext& context) {
-  return [&context](std::shared_ptr<HttpExchange> exchange) {
+  const auto channels =
+      std::make_shared<ChannelList>(context.channels, context.clock, Audience::kViewers);
+  return [&context, channels](std::shared_ptr<HttpExchange> exchange) {
     if (hls::is_origin_path(exchange->request().path))
       context.origin.handle(std::move(exchange));
     else
-      exchange->respond(answer(context, Audience::kViewers, exchange->request()));
+      exchange->respond(answer(context, Audience::kViewers, *channels, exchange->request()));
   };
 }
 
 net::HttpHandler operator_routes(const RouteContext& context) {
-  return [&context](const std::shared_ptr<HttpExchange>& exchange) {
+  const auto channels =
+      std::make_shared<ChannelList>(context.channels, context.clock, Audience::kOperator);
+  return [&context, channels](const std::shared_ptr<HttpExchange>& exchange) {
     if (!control_rung(context, exchange))
-      exchange->respond(answer(context, Audience::kOperator, exchange->request()));
+      exchange->respond(answer(context, Audience::kOperator, *channels, exchange->request()));
   };
 }
 

@@ -117,6 +117,19 @@ TEST_CASE("channels are listed as JSON, those that were never on air left out", 
   CHECK_FALSE(json.at("version").get<std::string>().empty());
 }
 
+TEST_CASE("the list of channels is made once a second for all who ask", "[routes]") {
+  Fixture f;
+  const auto viewers = public_routes(f.context);
+  const auto first = f.ask(viewers, "/api/v1/channels");
+  const auto again = f.ask(viewers, "/api/v1/channels");
+  CHECK(again->body.at(0).data() == first->body.at(0).data());
+  const auto operators = f.ask(operator_routes(f.context), "/api/v1/channels");
+  CHECK(operators->body.at(0).data() != first->body.at(0).data());
+  f.clock.advance(std::chrono::seconds(1));
+  const auto later = f.ask(viewers, "/api/v1/channels");
+  CHECK(later->body.at(0).text() != first->body.at(0).text());  // It has the time.
+}
+
 TEST_CASE("other methods and other paths are refused", "[routes]") {
   Fixture f;
   const auto refused = f.ask(public_routes(f.context), "/", net::HttpMethod::kPost);
