@@ -95,6 +95,8 @@ std::string describe(const Channels& served, const Clock& clock, Audience audien
 }  // namespace
 
 Bytes ChannelList::text() {
+  if (audience_ == Audience::kOperator)
+    return Bytes::copy_of(describe(channels_, clock_, audience_));
   {
     const MutexLock lock(mutex_);
     const auto now = clock_.steady_now();

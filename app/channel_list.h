@@ -13,8 +13,8 @@ namespace millrace::app {
 
 enum class Audience { kViewers, kOperator };
 
-/// Made once a second however many ask: with many channels it takes its time, which is the event
-/// loop's, and a client may ask for it without a pause.
+/// For viewers made once a second however many ask: with many channels it takes its time, which is
+/// the event loop's, and anybody may ask for it without a pause. An operator sees what he has done.
 class ChannelList {
  public:
   static constexpr std::chrono::seconds kKept{1};
@@ -23,7 +23,7 @@ class ChannelList {
   ChannelList(const Channels& channels, const Clock& clock, Audience audience)
       : channels_(channels), clock_(clock), audience_(audience) {}
 
-  /// JSON; at most kKept old, and what it takes to make one.
+  /// JSON; viewers' is at most kKept old, and what it takes to make one.
   Bytes text();
 
  private:

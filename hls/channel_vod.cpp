@@ -8,6 +8,7 @@
 #include "hls/gzip.h"
 #include "hls/playlist/multivariant_playlist.h"
 #include "hls/responses.h"
+#include "net/accept_encoding.h"
 
 namespace millrace::hls {
 namespace {
@@ -97,7 +98,7 @@ void ChannelOutput::answer_vod_playlist(const std::shared_ptr<net::HttpExchange>
 }
 
 bool ChannelOutput::is_compressed_for(net::HttpExchange& exchange) {
-  return accepts_gzip(exchange.request().header("accept-encoding"));
+  return net::accepts_gzip(exchange.request().header("accept-encoding"));
 }
 
 void ChannelOutput::respond_later(const std::shared_ptr<net::HttpExchange>& exchange,

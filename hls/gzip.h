@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "net/accept_encoding.h"
 
 namespace millrace::hls {
 
@@ -24,7 +23,5 @@ struct DeflatedPiece {
 DeflatedPiece deflate_piece(std::string_view text);
 /// The pieces one behind the other as one gzip text, without a copy of them.
 std::vector<Bytes> gzip_of(std::span<const DeflatedPiece* const> pieces);
-
-using net::accepts_gzip;  // Who wants them so.
 
 }  // namespace millrace::hls

@@ -117,14 +117,16 @@ TEST_CASE("channels are listed as JSON, those that were never on air left out", 
   CHECK_FALSE(json.at("version").get<std::string>().empty());
 }
 
-TEST_CASE("the list of channels is made once a second for all who ask", "[routes]") {
+TEST_CASE("the list of channels is made once a second for all viewers who ask", "[routes]") {
   Fixture f;
   const auto viewers = public_routes(f.context);
   const auto first = f.ask(viewers, "/api/v1/channels");
   const auto again = f.ask(viewers, "/api/v1/channels");
   CHECK(again->body.at(0).data() == first->body.at(0).data());
-  const auto operators = f.ask(operator_routes(f.context), "/api/v1/channels");
-  CHECK(operators->body.at(0).data() != first->body.at(0).data());
+  const auto operators = operator_routes(f.context);
+  const auto his = f.ask(operators, "/api/v1/channels");
+  const auto his_next = f.ask(operators, "/api/v1/channels");
+  CHECK(his->body.at(0).data() != his_next->body.at(0).data());
   f.clock.advance(std::chrono::seconds(1));
   const auto later = f.ask(viewers, "/api/v1/channels");
   CHECK(later->body.at(0).text() != first->body.at(0).text());  // It has the time.

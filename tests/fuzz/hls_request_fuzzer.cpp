@@ -9,8 +9,8 @@
 
 #include "base/check.h"
 #include "hls/byte_range.h"
-#include "hls/gzip.h"
 #include "hls/media_path.h"
+#include "net/accept_encoding.h"
 
 using namespace millrace::hls;
 
@@ -68,6 +68,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   constexpr std::uint64_t kSize = 1000;
   const auto range = parse_byte_range(take_line(text), kSize);
   if (range.kind == ByteRange::Kind::kPart) CHECK(range.first <= range.last && range.last < kSize);
-  accepts_gzip(text);
+  millrace::net::accepts_gzip(text);
   return 0;
 }
