@@ -32,6 +32,8 @@ constexpr std::chrono::nanoseconds kShortestFile = 1min;
 constexpr std::chrono::nanoseconds kLongestFile = 1h;
 // What a playlist lists stays fetchable for as long again; a segment is shorter than this.
 constexpr std::chrono::nanoseconds kBeyond = 1min;
+// Who has asked for nothing for so long is not writing. A show that goes on later begins a file.
+constexpr std::chrono::nanoseconds kIdle = 1min;
 
 Error system_error(std::string_view what, const std::string& path) {
   return {ErrorCode::kSystem, fmt::format("{} {}: {}", what, path, std::strerror(errno))};
@@ -142,6 +144,7 @@ DvrFiles::~DvrFiles() {
 // --- At the start -----------------------------------------------------------------------------
 
 Result<std::vector<DvrFound>> DvrFiles::open(std::chrono::nanoseconds now) {
+  now_ = now;
   RETURN_IF_ERROR(take_folder());
   std::vector<DvrFound> found;
   load(found);
@@ -249,6 +252,7 @@ DvrFiles::Channel& DvrFiles::channel(const std::string& name) {
           name,
           Channel{.spans = {},
                   .open = {},
+                  .asked_at = now_,
                   .bytes_gauge = metrics_.gauge("millrace_dvr_bytes",
                                                 "Kept on disk for rewinding, in bytes.", labels),
                   .segments_gauge = metrics_.gauge("millrace_dvr_segments",
@@ -270,9 +274,9 @@ Status DvrFiles::write(const DvrJob& job) {
   if (!is_dvr_name(job.channel) || !is_dvr_name(job.rendition) || !is_dvr_name(job.start_id))
     return Error{ErrorCode::kInvalidData,
                  fmt::format("dvr: no file can be called {} or {}", job.channel, job.rendition)};
-  if (!make_room(job.bytes()))
-    return Error{ErrorCode::kLimitExceeded, "dvr: hls.dvr.max_bytes is reached"};
   Channel& its_channel = channel(job.channel);
+  its_channel.asked_at = now_;
+  if (!make_room(job)) return Error{ErrorCode::kLimitExceeded, "dvr: hls.dvr.max_bytes is reached"};
   ASSIGN_OR_RETURN(OpenFile* const file, file_for(job, its_channel));
   const auto appended = append(job, *file);
   if (!appended.has_value()) {
@@ -386,6 +390,7 @@ void DvrFiles::forget_failed(Channel& its_channel, const std::string& rendition)
 // --- What goes --------------------------------------------------------------------------------
 
 void DvrFiles::expire(std::chrono::nanoseconds now) {
+  now_ = now;
   for (auto& [name, its_channel] : channels_) {
     const auto window = options_.window_of(name);
     while (!its_channel.spans.empty()) {
@@ -397,16 +402,27 @@ void DvrFiles::expire(std::chrono::nanoseconds now) {
 }
 
 /// False where only what is being written is left.
-bool DvrFiles::make_room(std::uint64_t bytes) {
+bool DvrFiles::make_room(const DvrJob& job) {
+  const std::uint64_t bytes = job.bytes();
+  if (bytes > options_.max_bytes) return false;
   while (bytes_ + bytes > options_.max_bytes) {
     Channel* most = nullptr;
     for (auto& [name, its_channel] : channels_)
-      if (its_channel.spans.size() > 1 && (!most || its_channel.bytes > most->bytes))
+      if (may_lose_first(name, its_channel, job) && (!most || its_channel.bytes > most->bytes))
         most = &its_channel;
     if (!most) return false;
     remove_first(*most);
   }
   return true;
+}
+
+/// Unless it is the one that is being written. A channel that is refused is still on air.
+bool DvrFiles::may_lose_first(const std::string& name, const Channel& its_channel,
+                              const DvrJob& job) const {
+  const auto& spans = its_channel.spans;
+  if (spans.size() != 1) return !spans.empty();
+  return name == job.channel ? spans.begin()->first < span_of(name, job.segment.start)
+                             : its_channel.asked_at + kIdle < now_;
 }
 
 /// Of all renditions: what one has lost, a playlist cannot list for the others either.

@@ -65,7 +65,7 @@ class DvrFiles {
   Status write(const DvrJob& job);
 
   /// Removes what nobody can ask for any more: what left the playlists longer ago than they are
-  /// long (rfc8216bis 6.2.2).
+  /// long (rfc8216bis 6.2.2). To be called a few times a minute: it tells write() what time it is.
   void expire(std::chrono::nanoseconds now);
 
   std::uint64_t bytes() const { return bytes_; }
@@ -86,6 +86,7 @@ class DvrFiles {
   struct Channel {
     std::map<std::int64_t, Span> spans;  ///< By when they begin, in units of their length.
     std::map<std::string, std::unique_ptr<OpenFile>> open;  ///< By rendition.
+    std::chrono::nanoseconds asked_at{};  ///< The newest write() for it, as of now_.
     std::uint64_t bytes = 0;
     Gauge bytes_gauge;
     Gauge segments_gauge;
@@ -99,7 +100,8 @@ class DvrFiles {
   Result<OpenFile*> file_for(const DvrJob& job, Channel& its_channel);
   Result<DvrRange> append(const DvrJob& job, OpenFile& file);
   void forget_failed(Channel& its_channel, const std::string& rendition);
-  bool make_room(std::uint64_t bytes);
+  bool make_room(const DvrJob& job);
+  bool may_lose_first(const std::string& name, const Channel& its_channel, const DvrJob& job) const;
   void remove_first(Channel& its_channel);
   void account(Channel& its_channel, File& file, std::uint64_t bytes, std::size_t segments);
   std::int64_t span_of(std::string_view channel, MediaTime start) const;
@@ -107,6 +109,7 @@ class DvrFiles {
   const DvrOptions options_;
   Metrics& metrics_;
   std::map<std::string, Channel, std::less<>> channels_;
+  std::chrono::nanoseconds now_{};  ///< Of the newest open() or expire().
   std::uint64_t bytes_ = 0;
   std::uint64_t next_file_ = 0;
   int lock_ = -1;

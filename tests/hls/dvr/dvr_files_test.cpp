@@ -263,3 +263,75 @@ TEST_CASE("a disk that does not take a segment leaves the files as they were", "
   fs::remove(f.folder.path / "shop" / "source");
   CHECK(files.write(f.jobs.job(2)).has_value());
 }
+
+TEST_CASE("a limit that is reached within one file lasts until the next one begins", "[dvr]") {
+  Fixture f;
+  auto options = f.options(4min);
+  options.max_bytes = 100'000;
+  DvrFiles files(options, f.metrics);
+  REQUIRE(files.open(f.now).has_value());
+  const auto first = f.jobs.job(0, 60'000);
+  REQUIRE(files.write(first).has_value());
+  REQUIRE_FALSE(files.write(f.jobs.job(1, 60'000)).has_value());
+  CHECK(first.place->state() == DvrPlace::State::kStored);
+  const auto next = f.jobs.job(30, 60'000);  // A minute on.
+  CHECK(files.write(next).has_value());
+  CHECK(first.place->state() == DvrPlace::State::kLost);
+  CHECK(next.place->state() == DvrPlace::State::kStored);
+  CHECK(files.bytes() <= 100'000);
+}
+
+TEST_CASE("past the limit a show that has ended goes though it has one file alone", "[dvr]") {
+  Fixture f;
+  auto options = f.options(4h);
+  options.max_bytes = 100'000;
+  DvrFiles files(options, f.metrics);
+  REQUIRE(files.open(f.now).has_value());
+  DvrJobs other = f.jobs;
+  other.channel = "ended";
+  const auto ended = other.job(0, 80'000);
+  REQUIRE(files.write(ended).has_value());
+  const auto live = f.jobs.job(0, 10'000);
+  REQUIRE(files.write(live).has_value());
+  files.expire(f.now + 30s);  // It may still go on.
+  CHECK_FALSE(files.write(f.jobs.job(15, 20'000)).has_value());
+  CHECK(ended.place->state() == DvrPlace::State::kStored);
+  files.expire(f.now + 2min);
+  CHECK(files.write(f.jobs.job(60, 20'000)).has_value());
+  CHECK(ended.place->state() == DvrPlace::State::kLost);
+  CHECK(live.place->state() == DvrPlace::State::kStored);
+}
+
+TEST_CASE("a channel that is refused for the limit has not ended", "[dvr]") {
+  Fixture f;
+  auto options = f.options(4h);
+  options.max_bytes = 100'000;
+  DvrFiles files(options, f.metrics);
+  REQUIRE(files.open(f.now).has_value());
+  DvrJobs other = f.jobs;
+  other.channel = "other";
+  const auto first = f.jobs.job(0, 40'000);
+  const auto others = other.job(0, 40'000);
+  REQUIRE(files.write(first).has_value());
+  REQUIRE(files.write(others).has_value());
+  for (SegmentNumber number = 10; number <= 100; number += 10) {  // 20 s each.
+    files.expire(f.now + 2s * number);
+    CHECK_FALSE(files.write(f.jobs.job(number, 40'000)).has_value());
+    CHECK_FALSE(files.write(other.job(number, 40'000)).has_value());
+  }
+  CHECK(first.place->state() == DvrPlace::State::kStored);
+  CHECK(others.place->state() == DvrPlace::State::kStored);
+}
+
+TEST_CASE("a segment larger than the limit costs nothing else", "[dvr]") {
+  Fixture f;
+  auto options = f.options(4min);
+  options.max_bytes = 100'000;
+  DvrFiles files(options, f.metrics);
+  REQUIRE(files.open(f.now).has_value());
+  const auto first = f.jobs.job(0);
+  REQUIRE(files.write(first).has_value());
+  REQUIRE(files.write(f.jobs.job(30)).has_value());
+  CHECK_FALSE(files.write(f.jobs.job(31, 100'000)).has_value());
+  CHECK(first.place->state() == DvrPlace::State::kStored);
+}
