@@ -21,7 +21,7 @@ struct DvrOptions {
   /// them; past it a segment is left out.
   std::size_t max_queued_bytes = std::size_t{256} * 1024 * 1024;
   std::size_t max_queued_reads = 1000;  ///< Requests that wait for the disk; past it 503.
-  /// What was read and is on its way to clients; past it 503.
+  /// What is to be read, or was and is on its way to clients; past it 503.
   std::size_t max_read_bytes = std::size_t{512} * 1024 * 1024;
 
   std::chrono::nanoseconds window_of(std::string_view channel) const {

@@ -36,23 +36,6 @@ Bytes read_range(const DvrFile& file, const DvrRange& range) {
   return Bytes(std::move(buffer));
 }
 
-/// Counts its bytes for as long as anybody has them.
-class Lease {
- public:
-  Lease(Bytes bytes, std::shared_ptr<std::atomic<std::size_t>> sum)
-      : bytes_(std::move(bytes)), sum_(std::move(sum)) {
-    *sum_ += bytes_.size();
-  }
-  ~Lease() { *sum_ -= bytes_.size(); }
-  Lease(const Lease&) = delete;
-  Lease& operator=(const Lease&) = delete;
-  std::span<const std::uint8_t> span() const { return bytes_.span(); }
-
- private:
-  const Bytes bytes_;
-  const std::shared_ptr<std::atomic<std::size_t>> sum_;
-};
-
 Counter left_out(Metrics& metrics, const char* reason) {
   return metrics.counter("millrace_dvr_left_out_segments_total",
                          "Segments that are not kept on disk, by reason.", {{"reason", reason}});
@@ -64,6 +47,38 @@ Counter reads(Metrics& metrics, const char* outcome) {
 }
 
 }  // namespace
+
+/// Counts bytes from before they are read, for as long as anybody has them.
+class DvrStore::Lease {
+ public:
+  /// Null where `limit` is reached already: so one that is larger than it is read too.
+  static std::shared_ptr<Lease> take(std::size_t size, std::size_t limit,
+                                     std::shared_ptr<std::atomic<std::size_t>> sum) {
+    std::size_t before = *sum;
+    do {
+      if (before >= limit) return nullptr;
+    } while (!sum->compare_exchange_weak(before, before + size));
+    return std::shared_ptr<Lease>(new Lease(size, std::move(sum)));
+  }
+  ~Lease() { *sum_ -= size_; }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
+  /// Once, with what it was taken for.
+  static Bytes keep(std::shared_ptr<Lease> lease, Bytes bytes) {
+    lease->bytes_ = std::move(bytes);
+    const auto view = lease->bytes_.span();
+    return Bytes::kept_by(std::move(lease), view);
+  }
+
+ private:
+  Lease(std::size_t size, std::shared_ptr<std::atomic<std::size_t>> sum)
+      : size_(size), sum_(std::move(sum)) {}
+
+  const std::size_t size_;
+  const std::shared_ptr<std::atomic<std::size_t>> sum_;
+  Bytes bytes_;
+};
 
 DvrStore::DvrStore(DvrOptions options, Metrics& metrics, const Clock& clock)
     : options_(std::move(options)),
@@ -171,10 +186,14 @@ void DvrStore::write(const DvrJob& job) {
 // --- Reading ----------------------------------------------------------------------------------
 
 bool DvrStore::read(std::shared_ptr<const DvrPlace> place, DvrObject object, Done done) {
-  if (*read_bytes_ < options_.max_read_bytes)
-    return run([this, place = std::move(place), object, done = std::move(done)] {
-      done(read_now(*place, object));
-    });
+  const bool is_stored = place->state() == DvrPlace::State::kStored;
+  const DvrRange range = !is_stored                      ? DvrRange{}
+                         : object == DvrObject::kSegment ? place->segment()
+                                                         : place->init();
+  if (auto lease = Lease::take(range.size, options_.max_read_bytes, read_bytes_))
+    return run(
+        [this, place = std::move(place), range, lease = std::move(lease),
+         done = std::move(done)]() mutable { done(read_now(*place, range, std::move(lease))); });
   reads_refused_.increment();
   return false;
 }
@@ -213,20 +232,17 @@ void DvrStore::run_queued(const std::stop_token& stop) {
   }
 }
 
-Bytes DvrStore::read_now(const DvrPlace& place, DvrObject object) {
+Bytes DvrStore::read_now(const DvrPlace& place, const DvrRange& range,
+                         std::shared_ptr<Lease> lease) {
   Bytes bytes;
-  if (place.state() == DvrPlace::State::kStored)
-    bytes =
-        read_range(place.file(), object == DvrObject::kSegment ? place.segment() : place.init());
+  if (place.state() == DvrPlace::State::kStored) bytes = read_range(place.file(), range);
   if (bytes.empty()) {
     // What has expired meanwhile is no fault of the disk's.
     if (place.state() == DvrPlace::State::kStored) reads_failed_.increment();
     return bytes;
   }
   reads_.increment();
-  auto lease = std::make_shared<const Lease>(std::move(bytes), read_bytes_);
-  const auto view = lease->span();
-  return Bytes::kept_by(std::move(lease), view);
+  return Lease::keep(std::move(lease), std::move(bytes));
 }
 
 }  // namespace millrace::hls

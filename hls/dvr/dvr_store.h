@@ -55,12 +55,14 @@ class DvrStore {
   void drain();
 
  private:
+  class Lease;
+
   DvrStore(DvrOptions options, Metrics& metrics, const Clock& clock);
   void write_queued(const std::stop_token& stop);
   void write(const DvrJob& job);
   void leave_out(const DvrJob& job, Counter reason);
   void run_queued(const std::stop_token& stop);
-  Bytes read_now(const DvrPlace& place, DvrObject object);
+  Bytes read_now(const DvrPlace& place, const DvrRange& range, std::shared_ptr<Lease> lease);
 
   const DvrOptions options_;
   const Clock& clock_;
@@ -77,7 +79,7 @@ class DvrStore {
   DvrFiles files_;                 ///< The writer's, once it runs.
   std::set<std::string> failing_;  ///< The writer's: CHANNEL/RENDITION that the log has told.
   std::vector<DvrFound> found_;
-  /// What was read and not let go of by whom it was for.
+  /// What is to be read, and what was and is not let go of by whom it was for.
   const std::shared_ptr<std::atomic<std::size_t>> read_bytes_ =
       std::make_shared<std::atomic<std::size_t>>(0);
 

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <future>
+#include <mutex>
 #include <thread>
 
 #include "base/log.h"
@@ -151,4 +152,57 @@ TEST_CASE("what would hold up an event loop runs on another thread, as far as th
   go_on.set_value();
   store->drain();
   CHECK(store->run([] {}));
+}
+
+TEST_CASE("what waits for the disk counts for the limit of what is read", "[dvr]") {
+  Fixture f;
+  f.options.max_read_bytes = 2500;
+  const auto store = f.open();
+  const auto job = f.jobs.job(1);
+  store->append(job);
+  store->drain();
+  std::promise<void> go_on;
+  const auto going_on = go_on.get_future().share();
+  for (int reader = 0; reader < 2; ++reader) REQUIRE(store->run([going_on] { going_on.wait(); }));
+  std::vector<Bytes> held;
+  std::mutex mutex;
+  const auto ask = [&] {
+    return store->read(job.place, DvrObject::kSegment, [&](Bytes bytes) {
+      const std::lock_guard lock(mutex);
+      held.push_back(std::move(bytes));
+    });
+  };
+  std::size_t taken = 0;
+  while (taken < 10 && ask()) ++taken;
+  CHECK(taken == 3);  // The last goes past it: so one larger than the limit is read too.
+  go_on.set_value();
+  store->drain();
+  CHECK(held.size() == taken);
+  CHECK_FALSE(ask());
+  held.clear();
+  CHECK(ask());
+  store->drain();
+  CHECK(held.size() == 1);
+}
+
+TEST_CASE("what cannot be read counts for no limit", "[dvr]") {
+  Fixture f;
+  f.options.max_read_bytes = 1;
+  f.options.max_queued_reads = 1;
+  const auto store = f.open();
+  const auto damaged = f.jobs.job(1);
+  const auto good = f.jobs.job(2);
+  store->append(damaged);
+  store->append(good);
+  store->drain();
+  std::fstream(damaged.place->file().path, std::ios::in | std::ios::out).seekp(100) << "X";
+  CHECK(f.read(*store, damaged.place) == "");
+  CHECK(f.read(*store, good.place)->size() == 1000);
+  // Nor what the queue does not take.
+  std::promise<void> go_on;
+  REQUIRE(store->run([&] { go_on.get_future().wait(); }));
+  CHECK_FALSE(store->read(good.place, DvrObject::kSegment, [](const Bytes&) {}));
+  go_on.set_value();
+  store->drain();
+  CHECK(f.read(*store, good.place)->size() == 1000);
 }
