@@ -157,7 +157,7 @@ Status DvrFiles::take_folder() {
   const std::string& folder = options_.folder;
   if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST)
     return system_error("hls.dvr.folder: cannot make", folder);
-  const std::string path = folder + "/lock";
+  const std::string path = folder + "/.lock";  // No channel is called so: is_dvr_name().
   lock_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
   if (lock_ < 0) return system_error("hls.dvr.folder: cannot write", path);
   if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return ok();

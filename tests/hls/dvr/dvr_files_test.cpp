@@ -335,3 +335,17 @@ TEST_CASE("a segment larger than the limit costs nothing else", "[dvr]") {
   CHECK_FALSE(files.write(f.jobs.job(31, 100'000)).has_value());
   CHECK(first.place->state() == DvrPlace::State::kStored);
 }
+
+TEST_CASE("a channel may be called lock", "[dvr]") {
+  Fixture f;
+  f.jobs.channel = "lock";
+  {
+    DvrFiles files(f.options(), f.metrics);
+    REQUIRE(files.open(f.now).has_value());
+    REQUIRE(files.write(f.jobs.job(1)).has_value());
+  }
+  DvrFiles files(f.options(), f.metrics);
+  const auto found = files.open(f.now);
+  REQUIRE(found.has_value());
+  CHECK(found.value().size() == 1);
+}
