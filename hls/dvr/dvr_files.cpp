@@ -68,25 +68,27 @@ void remove_file(const std::string& path) {
     log::error("dvr", "{}", system_error("cannot remove", path).message);
 }
 
-/// Nothing where it cannot be read, is too large or no plain file.
-Bytes read_whole(const std::string& path) {
+/// kSystem: it cannot be read, perhaps only for now. kLimitExceeded: it is none of ours.
+Result<Bytes> read_whole(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (descriptor < 0) return {};
-  struct stat status {};
-  Bytes bytes;
-  if (::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) &&
-      static_cast<std::uintmax_t>(status.st_size) <= kLargestIndex) {
+  if (descriptor < 0) return system_error("cannot open", path);
+  const auto read = [&]() -> Result<Bytes> {
+    struct stat status {};
+    if (::fstat(descriptor, &status) != 0) return system_error("cannot look at", path);
+    if (!S_ISREG(status.st_mode) || static_cast<std::uintmax_t>(status.st_size) > kLargestIndex)
+      return Error{ErrorCode::kLimitExceeded, fmt::format("no plain file or too large: {}", path)};
     MutableBytes buffer(static_cast<std::size_t>(status.st_size));
     std::size_t at = 0;
     while (at < buffer.size()) {
       const auto got = ::read(descriptor, buffer.data() + at, buffer.size() - at);
       if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) break;
+      if (got < 0) return system_error("cannot read", path);
+      if (got == 0) return Error{ErrorCode::kSystem, fmt::format("it became shorter: {}", path)};
       at += static_cast<std::size_t>(got);
     }
-    const std::size_t size = at;
-    bytes = Bytes(std::move(buffer)).slice(0, size);
-  }
+    return Bytes(std::move(buffer));
+  };
+  auto bytes = read();
   ::close(descriptor);
   return bytes;
 }
@@ -182,7 +184,7 @@ void DvrFiles::load(std::vector<DvrFound>& found) {
         fs::path media = place / name;
         if (media.extension() != kMediaSuffix) continue;
         if (std::error_code error;
-            !fs::exists(fs::path(media).replace_extension(kIndexSuffix), error))
+            !fs::exists(fs::path(media).replace_extension(kIndexSuffix), error) && !error)
           remove_file(media.string());
       }
     }
@@ -192,26 +194,38 @@ void DvrFiles::load(std::vector<DvrFound>& found) {
 void DvrFiles::load_file(const std::string& channel_name, const std::string& rendition,
                          const std::string& index_path, std::vector<DvrFound>& found) {
   const std::string media_path = fs::path(index_path).replace_extension(kMediaSuffix).string();
-  const Bytes bytes = read_whole(index_path);
-  auto parsed = parse_dvr_index(bytes.span());
+  const auto bytes = read_whole(index_path);
   std::error_code error;
-  const std::uintmax_t media_bytes = fs::file_size(media_path, error);
+  std::uintmax_t media_bytes = fs::file_size(media_path, error);
+  if (error == std::errc::no_such_file_or_directory) {
+    media_bytes = 0;
+    error.clear();
+  }
+  if (!bytes.has_value() || error) {
+    log::error("dvr", "left alone until the next start path={} error={}", media_path,
+               error ? error.message() : bytes.error().message);
+    return;
+  }
+  auto parsed = parse_dvr_index(bytes.value().span());
   // What is beyond the media was not written: such records go, and all behind them.
   std::size_t segments = 0;
-  if (parsed.has_value() && !error)
-    for (const auto& record : parsed.value().segments) {
-      if (record.range.offset + record.range.size > media_bytes) break;
+  if (parsed.has_value()) {
+    const auto& records = parsed.value().segments;
+    while (segments < records.size() &&
+           records[segments].range.offset + records[segments].range.size <= media_bytes)
       ++segments;
-    }
+    if (segments < records.size())
+      log::warning("dvr", "media is missing behind an index path={} segments={}", media_path,
+                   records.size() - segments);
+  } else {
+    log::warning("dvr", "removed: no index path={} error={}", index_path, parsed.error().message);
+  }
   if (segments == 0) {
     remove_file(index_path);
     remove_file(media_path);
     return;
   }
   DvrIndex index = std::move(parsed).value();
-  if (segments < index.segments.size())
-    log::warning("dvr", "media is missing behind an index path={} segments={}", media_path,
-                 index.segments.size() - segments);
   index.segments.resize(segments);
   std::erase_if(index.inits, [&](const DvrInitRecord& init) {
     return init.range.offset + init.range.size > media_bytes;

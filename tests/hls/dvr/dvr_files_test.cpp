@@ -1,5 +1,8 @@
 #include "hls/dvr/dvr_files.h"
 
+#include <sys/fsuid.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <sstream>
@@ -42,6 +45,14 @@ struct Fixture {
   Metrics metrics;
   DvrJobs jobs;
   std::chrono::nanoseconds now = 1'750'000'000s;
+};
+
+/// On this thread files as somebody who may not read what is not for all: root reads everything.
+struct Unprivileged {
+  Unprivileged() { ::setfsuid(65534); }
+  ~Unprivileged() { ::setfsuid(::geteuid()); }
+  Unprivileged(const Unprivileged&) = delete;
+  Unprivileged& operator=(const Unprivileged&) = delete;
 };
 
 }  // namespace
@@ -334,6 +345,75 @@ TEST_CASE("a segment larger than the limit costs nothing else", "[dvr]") {
   REQUIRE(files.write(f.jobs.job(30)).has_value());
   CHECK_FALSE(files.write(f.jobs.job(31, 100'000)).has_value());
   CHECK(first.place->state() == DvrPlace::State::kStored);
+}
+
+TEST_CASE("what cannot be read for now is left alone", "[dvr]") {
+  Fixture f;
+  {
+    DvrFiles files(f.options(), f.metrics);
+    REQUIRE(files.open(f.now).has_value());
+    for (SegmentNumber number = 1; number <= 3; ++number)
+      REQUIRE(files.write(f.jobs.job(number)).has_value());
+  }
+  const fs::path index = f.files(".index").at(0);
+  const fs::path media = f.files(".m4s").at(0);
+  const auto found = [&f] {
+    DvrFiles files(f.options(), f.metrics);
+    return files.open(f.now).value().size();
+  };
+  // A link to itself cannot be followed.
+  const auto hide = [&f](const fs::path& file) {
+    fs::rename(file, f.folder.path / "hidden");
+    fs::create_symlink(file, file);
+  };
+  const auto show = [&f](const fs::path& file) {
+    fs::remove(file);
+    fs::rename(f.folder.path / "hidden", file);
+  };
+  SECTION("an index that may not be read") {
+    fs::permissions(f.folder.path, fs::perms::all);
+    fs::permissions(index.parent_path(), fs::perms::all);
+    fs::remove(f.folder.path / ".lock");
+    fs::permissions(index, fs::perms::none);
+    {
+      const Unprivileged unprivileged;
+      CHECK(found() == 0);
+    }
+    REQUIRE(fs::exists(index));
+    fs::permissions(index, fs::perms::owner_read | fs::perms::owner_write);
+  }
+  SECTION("an index that is too large") {
+    const auto size = fs::file_size(index);
+    fs::resize_file(index, 65 * 1024 * 1024);
+    CHECK(found() == 0);
+    REQUIRE(fs::exists(index));
+    fs::resize_file(index, size);
+  }
+  SECTION("an index that cannot be looked at") {
+    hide(index);
+    CHECK(found() == 0);
+    show(index);
+  }
+  SECTION("media that cannot be looked at") {
+    hide(media);
+    CHECK(found() == 0);
+    show(media);
+  }
+  REQUIRE(fs::exists(media));
+  CHECK(found() == 1);
+}
+
+TEST_CASE("an index whose media is not there is removed", "[dvr]") {
+  Fixture f;
+  {
+    DvrFiles files(f.options(), f.metrics);
+    REQUIRE(files.open(f.now).has_value());
+    REQUIRE(files.write(f.jobs.job(1)).has_value());
+  }
+  fs::remove(f.files(".m4s").at(0));
+  DvrFiles files(f.options(), f.metrics);
+  CHECK(files.open(f.now).value().empty());
+  CHECK(f.files(".index").empty());
 }
 
 TEST_CASE("a channel may be called lock", "[dvr]") {
