@@ -32,7 +32,8 @@ constexpr std::chrono::nanoseconds kShortestFile = 1min;
 constexpr std::chrono::nanoseconds kLongestFile = 1h;
 // What a playlist lists stays fetchable for as long again; a segment is shorter than this.
 constexpr std::chrono::nanoseconds kBeyond = 1min;
-// Who has asked for nothing for so long is not writing. A show that goes on later begins a file.
+// Who has asked for nothing for so long is not writing: files are closed, and may go. A show that
+// goes on later begins others; so does each segment that is longer.
 constexpr std::chrono::nanoseconds kIdle = 1min;
 
 Error system_error(std::string_view what, const std::string& path) {
@@ -133,7 +134,8 @@ struct DvrFiles::OpenFile {
   int index_descriptor = -1;
   std::uint64_t media_bytes = 0;
   std::uint64_t index_bytes = 0;
-  std::optional<DvrInitRecord> init;  ///< The newest.
+  std::optional<DvrInitRecord> init;    ///< The newest.
+  std::chrono::nanoseconds asked_at{};  ///< As its channel's.
 };
 
 DvrFiles::DvrFiles(DvrOptions options, Metrics& metrics)
@@ -292,6 +294,7 @@ Status DvrFiles::write(const DvrJob& job) {
   its_channel.asked_at = now_;
   if (!make_room(job)) return Error{ErrorCode::kLimitExceeded, "dvr: hls.dvr.max_bytes is reached"};
   ASSIGN_OR_RETURN(OpenFile* const file, file_for(job, its_channel));
+  file->asked_at = now_;
   const auto appended = append(job, *file);
   if (!appended.has_value()) {
     forget_failed(its_channel, job.rendition);
@@ -412,6 +415,9 @@ void DvrFiles::expire(std::chrono::nanoseconds now) {
       if (window.count() > 0 && first.end + 2 * window + kBeyond > now) break;
       remove_first(its_channel);
     }
+    std::erase_if(its_channel.open, [&](const auto& open) {
+      return !open.second || open.second->asked_at + kIdle < now;
+    });
   }
 }
 

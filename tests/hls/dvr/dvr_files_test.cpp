@@ -40,6 +40,17 @@ struct Fixture {
     file.read(text.data(), static_cast<std::streamsize>(text.size()));
     return text;
   }
+  /// Of files in the folder, without the lock.
+  std::size_t open_descriptors() const {
+    std::size_t count = 0;
+    for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+      std::error_code closed_meanwhile;
+      const fs::path target = fs::read_symlink(entry.path(), closed_meanwhile);
+      if (target.string().starts_with((folder.path / "").string()) && target.has_extension())
+        ++count;
+    }
+    return count;
+  }
 
   test::TemporaryFolder folder;
   Metrics metrics;
@@ -428,4 +439,29 @@ TEST_CASE("a channel may be called lock", "[dvr]") {
   const auto found = files.open(f.now);
   REQUIRE(found.has_value());
   CHECK(found.value().size() == 1);
+}
+
+TEST_CASE("the files of a show that has ended are closed until it goes on", "[dvr]") {
+  Fixture f;
+  {
+    DvrFiles files(f.options(), f.metrics);
+    REQUIRE(files.open(f.now).has_value());
+    DvrJobs audio = f.jobs;
+    audio.rendition = "audio";
+    REQUIRE(files.write(f.jobs.job(0)).has_value());
+    REQUIRE(files.write(audio.job(0)).has_value());
+    CHECK(f.open_descriptors() == 4);
+    files.expire(f.now + 50s);
+    CHECK(f.open_descriptors() == 4);
+    REQUIRE(files.write(f.jobs.job(25)).has_value());
+    files.expire(f.now + 100s);
+    CHECK(f.open_descriptors() == 2);  // The sound's have gone.
+    files.expire(f.now + 3min);
+    CHECK(f.open_descriptors() == 0);
+    REQUIRE(files.write(f.jobs.job(90)).has_value());
+    CHECK(f.open_descriptors() == 2);
+    CHECK(f.files(".m4s").size() == 3);
+  }
+  DvrFiles files(f.options(), f.metrics);
+  CHECK(files.open(f.now).value().size() == 3);
 }
