@@ -110,6 +110,15 @@ std::vector<std::string> names_in(const fs::path& folder, bool folders) {
   return names;
 }
 
+/// A channel's, and its renditions'; those with anything in them stay.
+void remove_empty_folders(const fs::path& channel_folder) {
+  std::error_code error;  // It need not be there: a channel that was only ever refused.
+  if (!fs::is_directory(fs::symlink_status(channel_folder, error))) return;
+  for (const auto& rendition : names_in(channel_folder, true))
+    ::rmdir((channel_folder / rendition).c_str());
+  ::rmdir(channel_folder.c_str());
+}
+
 /// The media behind what the index says of it, all of which is there.
 std::uint64_t end_of(const DvrIndex& index) {
   std::uint64_t end = 0;
@@ -190,6 +199,7 @@ void DvrFiles::load(std::vector<DvrFound>& found) {
           remove_file(media.string());
       }
     }
+    remove_empty_folders(folder / channel_name);
   }
 }
 
@@ -408,7 +418,8 @@ void DvrFiles::forget_failed(Channel& its_channel, const std::string& rendition)
 
 void DvrFiles::expire(std::chrono::nanoseconds now) {
   now_ = now;
-  for (auto& [name, its_channel] : channels_) {
+  for (auto at = channels_.begin(); at != channels_.end();) {
+    auto& [name, its_channel] = *at;
     const auto window = options_.window_of(name);
     while (!its_channel.spans.empty()) {
       const Span& first = its_channel.spans.begin()->second;
@@ -418,6 +429,12 @@ void DvrFiles::expire(std::chrono::nanoseconds now) {
     std::erase_if(its_channel.open, [&](const auto& open) {
       return !open.second || open.second->asked_at + kIdle < now;
     });
+    if (its_channel.spans.empty() && its_channel.open.empty()) {
+      remove_empty_folders(fs::path(options_.folder) / name);
+      at = channels_.erase(at);
+    } else {
+      ++at;
+    }
   }
 }
 

@@ -65,8 +65,9 @@ class DvrFiles {
   Status write(const DvrJob& job);
 
   /// Removes what nobody can ask for any more: what left the playlists longer ago than they are
-  /// long (rfc8216bis 6.2.2), and closes what nobody writes to. To be called a few times a minute:
-  /// it tells write() what time it is.
+  /// long (rfc8216bis 6.2.2), and closes what nobody writes to. A channel that has nothing left is
+  /// forgotten with its folders. To be called a few times a minute: it tells write() what time it
+  /// is.
   void expire(std::chrono::nanoseconds now);
 
   std::uint64_t bytes() const { return bytes_; }

@@ -465,3 +465,38 @@ TEST_CASE("the files of a show that has ended are closed until it goes on", "[dv
   DvrFiles files(f.options(), f.metrics);
   CHECK(files.open(f.now).value().size() == 3);
 }
+
+TEST_CASE("a channel that has nothing left leaves no folders", "[dvr]") {
+  Fixture f;
+  DvrFiles files(f.options(), f.metrics);
+  REQUIRE(files.open(f.now).has_value());
+  DvrJobs audio = f.jobs;
+  audio.rendition = "audio";
+  REQUIRE(files.write(f.jobs.job(0)).has_value());
+  REQUIRE(files.write(audio.job(0)).has_value());
+  files.expire(f.now + 1h);
+  CHECK(fs::exists(f.folder.path / "shop" / "audio"));
+  SECTION("and comes back") {
+    files.expire(f.now + 3h);
+    CHECK_FALSE(fs::exists(f.folder.path / "shop"));
+    REQUIRE(files.write(f.jobs.job(10'000)).has_value());
+    CHECK(f.files(".m4s").size() == 1);
+    CHECK(f.metrics.gauge("millrace_dvr_segments", "", {{"channel", "shop"}}).value() == 1);
+  }
+  SECTION("but what others put there") {
+    std::ofstream(f.folder.path / "shop" / "audio" / "keep.txt") << "not ours";
+    files.expire(f.now + 3h);
+    CHECK(fs::exists(f.folder.path / "shop" / "audio" / "keep.txt"));
+    CHECK_FALSE(fs::exists(f.folder.path / "shop" / "source"));
+  }
+}
+
+TEST_CASE("folders that are empty at the start are removed", "[dvr]") {
+  Fixture f;
+  fs::create_directories(f.folder.path / "shop" / "source");
+  fs::create_directories(f.folder.path / "other");
+  DvrFiles files(f.options(), f.metrics);
+  REQUIRE(files.open(f.now).has_value());
+  CHECK_FALSE(fs::exists(f.folder.path / "shop"));
+  CHECK_FALSE(fs::exists(f.folder.path / "other"));
+}
