@@ -15,6 +15,7 @@
 #include <system_error>
 
 #include "base/log.h"
+#include "hls/dvr/dvr_past.h"
 
 namespace millrace::hls {
 namespace {
@@ -30,7 +31,8 @@ constexpr std::uintmax_t kLargestIndex = 64 * 1024 * 1024;
 constexpr int kFilesPerWindow = 4;
 constexpr std::chrono::nanoseconds kShortestFile = 1min;
 constexpr std::chrono::nanoseconds kLongestFile = 1h;
-// What a playlist lists stays fetchable for as long again; a segment is shorter than this.
+// What a playlist lists stays fetchable for as long again. Files are taken for old by the wall
+// clock, playlists by their newest segment, which is less behind it than this.
 constexpr std::chrono::nanoseconds kBeyond = 1min;
 // Who has asked for nothing for so long is not writing: files are closed, and may go. A show that
 // goes on later begins others; so does each segment that is longer.
@@ -128,6 +130,12 @@ std::uint64_t end_of(const DvrIndex& index) {
 }
 
 }  // namespace
+
+void DvrFiles::Span::add(const DvrSegmentRecord& segment) {
+  const MediaTime duration = playlist::from_printed(segment.duration);
+  end = std::max(end, segment.start + duration);
+  longest = std::max(longest, duration);
+}
 
 /// A rendition's, while it is appended to.
 struct DvrFiles::OpenFile {
@@ -261,9 +269,8 @@ void DvrFiles::load_file(const std::string& channel_name, const std::string& ren
     one.places.push_back(std::move(place));
   }
   Channel& its_channel = channel(channel_name);
-  const auto& last = index.segments.back();
   Span& span = its_channel.spans[span_of(channel_name, index.segments.front().start)];
-  span.end = std::max(span.end, last.start + playlist::from_printed(last.duration));
+  for (const auto& record : index.segments) span.add(record);
   span.files.push_back({.media = std::move(media), .index_path = index_path});
   account(its_channel, span.files.back(), end_of(index) + index.good_bytes, index.segments.size());
   found.push_back(std::move(one));
@@ -311,7 +318,7 @@ Status DvrFiles::write(const DvrJob& job) {
     return appended.error();
   }
   Span& span = its_channel.spans[file->span];
-  span.end = std::max(span.end, job.segment.start + playlist::from_printed(job.segment.duration));
+  span.add(job.segment);
   File& entry = span.files[file->place_in_span];
   account(its_channel, entry, file->media_bytes + file->index_bytes - entry.bytes, 1);
   job.place->set_stored(entry.media, appended.value(), file->init->range);
@@ -423,7 +430,9 @@ void DvrFiles::expire(std::chrono::nanoseconds now) {
     const auto window = options_.window_of(name);
     while (!its_channel.spans.empty()) {
       const Span& first = its_channel.spans.begin()->second;
-      if (window.count() > 0 && first.end + 2 * window + kBeyond > now) break;
+      // A playlist lists blocks as a whole, and is by that much longer.
+      const auto listed = window + static_cast<int>(DvrPast::kBlock) * first.longest;
+      if (window.count() > 0 && first.end + 2 * listed + kBeyond > now) break;
       remove_first(its_channel);
     }
     std::erase_if(its_channel.open, [&](const auto& open) {

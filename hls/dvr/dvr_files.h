@@ -83,7 +83,10 @@ class DvrFiles {
   /// What a channel has of one span of time.
   struct Span {
     std::vector<File> files;
-    MediaTime end{};  ///< Of its newest segment.
+    MediaTime end{};      ///< Of its newest segment.
+    MediaTime longest{};  ///< Segment.
+
+    void add(const DvrSegmentRecord& segment);
   };
   struct Channel {
     std::map<std::int64_t, Span> spans;  ///< By when they begin, in units of their length.

@@ -500,3 +500,32 @@ TEST_CASE("folders that are empty at the start are removed", "[dvr]") {
   CHECK_FALSE(fs::exists(f.folder.path / "shop"));
   CHECK_FALSE(fs::exists(f.folder.path / "other"));
 }
+
+TEST_CASE("long segments stay for as long as a short window lists them and as long again",
+          "[dvr]") {
+  Fixture f;
+  std::vector<DvrJob> written;
+  // Listed until the last of its block of 32 is a window old.
+  const auto unlisted = f.now + 32 * 8s + 1min;
+  {
+    DvrFiles files(f.options(1min), f.metrics);
+    REQUIRE(files.open(f.now).has_value());
+    for (SegmentNumber number = 0; number < 40; ++number) {
+      written.push_back(f.jobs.job(number));
+      written.back().segment.start = f.now + 8s * number;
+      written.back().segment.duration = 8 * playlist::kStepsPerSecond;
+      REQUIRE(files.write(written.back()).has_value());
+    }
+    files.expire(unlisted);
+    CHECK(written[0].place->state() == DvrPlace::State::kStored);
+    files.expire(unlisted + 31 * 8s + 1min);
+    CHECK(written[0].place->state() == DvrPlace::State::kStored);
+  }
+  DvrFiles files(f.options(1min), f.metrics);
+  const auto found = files.open(unlisted + 31 * 8s + 1min);
+  REQUIRE(found.has_value());
+  const auto& places = found.value().at(0).places;
+  CHECK(places.at(0)->state() == DvrPlace::State::kStored);
+  files.expire(unlisted + 31 * 8s + 5min);
+  CHECK(places.at(0)->state() == DvrPlace::State::kLost);
+}
