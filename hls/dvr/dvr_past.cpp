@@ -35,9 +35,10 @@ playlist::Map map_of(const std::shared_ptr<const DvrSlot>& slot, std::size_t ren
   return {*slot->start_id, slot->lines[rendition].map};
 }
 
+/// Whether the playlist names an init segment for it: gaps keep the one they would have had.
 bool has_map(const DvrSlot& slot, std::size_t rendition) {
   const DvrLine* const line = line_of(slot, rendition);
-  return line && line->map != 0;
+  return line && line->place && line->map != 0;
 }
 
 bool is_lost(const DvrLine& line) {
@@ -103,14 +104,12 @@ const std::shared_ptr<const PlaylistPiece>& DvrBlock::piece() const {
 }
 
 playlist::Map DvrBlock::unsaid_map() const {
+  const auto first =
+      std::ranges::find_if(slots_, [&](const auto& slot) { return has_map(*slot, rendition_); });
+  if (first == slots_.end()) return {};
   const playlist::Map before = map_of(mapped_before_, rendition_);
-  for (const auto& slot : slots_) {
-    if (!has_map(*slot, rendition_)) continue;
-    const bool says_it =
-        slot->starts_discontinuity || map_of(slot, rendition_) != before || before.number == 0;
-    return says_it ? playlist::Map{} : before;
-  }
-  return {};
+  const bool says_it = (*first)->starts_discontinuity || map_of(*first, rendition_) != before;
+  return says_it ? playlist::Map{} : before;
 }
 
 playlist::Map DvrBlock::map_behind() const {

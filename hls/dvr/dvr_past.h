@@ -55,7 +55,7 @@ struct DvrSlot {
 /// Some segments as a text that stays the same for as long as they are listed.
 class DvrBlock {
  public:
-  /// `last_mapped`: the newest slot before them that has an init segment, and then of them all.
+  /// `last_mapped`: the newest slot before them whose init segment was named, and then of them all.
   DvrBlock(std::vector<std::shared_ptr<const DvrSlot>> slots, std::size_t rendition,
            std::shared_ptr<const DvrSlot>& last_mapped);
 
@@ -66,7 +66,10 @@ class DvrBlock {
     return is_rendered_.load(std::memory_order_acquire) &&
            (!is_compressed || piece_->is_deflated());
   }
-  /// Where it is the first that is listed: its init segment, that the text leaves to those before.
+  /// Whether any of them has an init segment; where none has, the text says nothing of any.
+  bool has_maps() const { return mapped_behind_ != mapped_before_; }
+  /// Where it is the first listed one of which that is so: its init segment, that the text leaves
+  /// to those before.
   playlist::Map unsaid_map() const;
   playlist::Map map_behind() const;
 

@@ -1,5 +1,6 @@
 #include "hls/dvr/dvr_playlist.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace millrace::hls {
@@ -23,10 +24,13 @@ DvrSegments::DvrSegments(const DvrListing& listing)
 void DvrSegments::list_in(playlist::MediaPlaylist& media) const {
   for (const auto& segment : loose_) media.segments.push_back(&segment);
   if (listing_.blocks.empty()) return;
-  media.earlier = {.count = listing_.count - loose_.size(),
-                   .front = {},
-                   .map_before = listing_.blocks.front()->unsaid_map(),
-                   .map_behind = listing_.blocks.back()->map_behind()};
+  media.earlier.count = listing_.count - loose_.size();
+  // Where all blocks are gaps, what is behind them says its init segment itself.
+  const auto first = std::ranges::find_if(listing_.blocks, &DvrBlock::has_maps);
+  if (first != listing_.blocks.end()) {
+    media.earlier.map_before = (*first)->unsaid_map();
+    media.earlier.map_behind = listing_.blocks.back()->map_behind();
+  }
   for (const auto& segment : front_) media.earlier.front.push_back(&segment);
 }
 

@@ -183,6 +183,24 @@ TEST_CASE("a rendition without media is listed with gaps, and numbers agree", "[
   CHECK(count(audio, "#EXT-X-GAP") >= 60);
 }
 
+TEST_CASE("a rung that is first watched late has its init segment with ?dvr and as a show",
+          "[dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  Server server(folder.path, clock, "a");
+  server.has_rung = true;
+  server.begin(100);
+  server.run(40);
+  server.is_rung_watched = true;
+  server.run(40);
+  const std::string dvr = server.text("480p/index.m3u8?dvr");
+  CHECK(count(dvr, "#EXT-X-GAP") == 41);
+  CHECK(count(dvr, "#EXT-X-MAP:URI=\"init-a-100.mp4\"") == 1);
+  server.end();
+  const std::string show = server.text("480p/vod-a-100.m3u8");
+  CHECK(count(show, "#EXT-X-MAP:URI=\"init-a-100.mp4\"") == 1);
+}
+
 TEST_CASE("after a restart what was kept is listed before what comes, under its own URLs",
           "[dvr]") {
   test::TemporaryFolder folder;

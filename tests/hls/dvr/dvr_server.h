@@ -44,6 +44,7 @@ struct DvrServer {
     output->begin(discontinuity_sequence);
     source = &output->add_rendition({.name = "source"});
     audio = &output->add_rendition({.name = "audio", .kind = MediaKind::kAudio});
+    if (has_rung) rung = &output->add_rendition({.name = "480p", .init = rung_chunks.init});
     output->renditions_complete();
     output->promise_target_duration(kSegment);
     number = first;
@@ -58,6 +59,8 @@ struct DvrServer {
       push(*source, chunks);
       sound.at = chunks.at - kSegment;
       if (has_sound) push(*audio, sound);
+      rung_chunks.at = chunks.at - kSegment;
+      if (is_rung_watched) push(*rung, rung_chunks);
       clock.advance(kSegment);
       store->drain();
       output->tick();
@@ -111,8 +114,12 @@ struct DvrServer {
   std::shared_ptr<ChannelOutput> output;
   Sink<CmafChunk>* source = nullptr;
   Sink<CmafChunk>* audio = nullptr;
+  Sink<CmafChunk>* rung = nullptr;
   ChunkSource chunks;
   ChunkSource sound;
+  ChunkSource rung_chunks;
+  bool has_rung = false;  ///< On demand, "480p"; to be said before begin().
+  bool is_rung_watched = false;
   SegmentNumber number = 0;
 };
 
