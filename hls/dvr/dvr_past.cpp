@@ -49,6 +49,10 @@ bool has_lost(const DvrSlot& slot) {
   return std::ranges::any_of(slot.lines, is_lost);
 }
 
+bool has_place(const DvrSlot& slot) {
+  return std::ranges::any_of(slot.lines, [](const DvrLine& line) { return line.place != nullptr; });
+}
+
 /// Nothing of it is on disk.
 bool is_gone(const DvrSlot& slot) {
   return std::ranges::all_of(slot.lines,
@@ -219,8 +223,7 @@ void DvrPast::add(DvrSlot slot) {
   for (DvrLine& line : slot.lines)
     if (line.place && line.place->state() != DvrPlace::State::kStored) line.place = nullptr;
   // A gap is where the others' media is, which is what another start of the server will know of it.
-  const auto has_place = [](const DvrLine& line) { return line.place != nullptr; };
-  if (std::ranges::any_of(slot.lines, has_place)) {
+  if (has_place(slot)) {
     slot.start = MediaTime::max();
     slot.duration = 0;
   }
@@ -293,7 +296,11 @@ bool DvrPast::trim(MediaTime newest) {
     const auto first = slots_.begin() + static_cast<std::ptrdiff_t>(unlisted_);
     const auto end = first + static_cast<std::ptrdiff_t>(count);
     const bool is_old = (*std::prev(end))->end() + window_ <= newest;
-    if (!is_old && std::none_of(first, end, [](const auto& slot) { return has_lost(*slot); }))
+    // Gaps have nothing to lose, and what has gone behind them must not stay for them.
+    const bool has_nothing =
+        count == kBlock && std::all_of(first, end, [](const auto& slot) { return is_gone(*slot); });
+    if (!is_old && !has_nothing &&
+        std::none_of(first, end, [](const auto& slot) { return has_lost(*slot); }))
       break;
     unlisted_ += count;
     discontinuities_ -= static_cast<std::uint64_t>(
@@ -396,10 +403,12 @@ std::optional<DvrListing> DvrPast::list_show(std::string_view rendition, std::st
     const auto found = find_from(of_start, first).first;
     const auto place = static_cast<std::size_t>(found - slots_.begin());
     if (place < begin || (*found)->number != first || show.is(start_id, on_air)) break;
-    // What goes goes from its beginning.
-    const std::size_t looked_at = std::min(end - place, kBlock);
-    if (std::any_of(found, found + static_cast<std::ptrdiff_t>(looked_at),
-                    [](const auto& slot) { return has_lost(*slot); }))
+    // What goes goes from where its media begins.
+    const auto its_end = found + static_cast<std::ptrdiff_t>(end - place);
+    const auto media =
+        std::find_if(found, its_end, [](const auto& slot) { return has_place(*slot); });
+    const auto looked_at = std::min(its_end - media, static_cast<std::ptrdiff_t>(kBlock));
+    if (std::any_of(media, media + looked_at, [](const auto& slot) { return has_lost(*slot); }))
       break;
     DvrListing listing = list(*index, place, end, (end - 1) / kBlock);
     listing.has_independent_segments = show.has_independent_segments;

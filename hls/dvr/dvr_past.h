@@ -135,7 +135,8 @@ class DvrPast {
   void add_ahead(DvrSlot slot);
   /// The first of those, if it is this one, has left the live windows.
   void release(SegmentNumber number);
-  /// What is older than the window, or no longer on disk, leaves the playlists, and then this.
+  /// What is older than the window, or no longer on disk, leaves the playlists, and then this; so
+  /// does a block of gaps once it is the first.
   /// `newest`: where the live edge is. Whether anything has gone.
   bool trim(MediaTime newest);
 

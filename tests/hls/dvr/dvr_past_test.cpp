@@ -271,3 +271,50 @@ TEST_CASE("a show of which something has gone has no playlist any more", "[dvr]"
   CHECK(newest(past) == "a33");
   CHECK(past.list_show("source", "a", 33, "a", 0)->count == 8);
 }
+
+TEST_CASE("a hole of gaps does not hold up what has gone behind it", "[dvr]") {
+  DvrPast past(1h);
+  past.rendition("source", MediaKind::kVideo);
+  const auto file = std::make_shared<DvrFile>("file");
+  const auto add = [&](SegmentNumber first, SegmentNumber last, bool has_media) {
+    for (SegmentNumber number = first; number <= last; ++number) {
+      auto place = std::make_shared<DvrPlace>();
+      place->set_stored(file, {0, 10, 0}, {0, 5, 0});
+      past.add(slot(number, has_media ? place : nullptr));
+    }
+  };
+  add(1, 32, true);
+  add(33, 100, false);
+  add(101, 140, true);
+  for (SegmentNumber number = 141; number <= 200; ++number) past.add(slot(number, stored()));
+  CHECK_FALSE(past.trim(kBegin));
+  file->is_removed = true;
+  REQUIRE(past.trim(kBegin));
+  CHECK(past.list(0).first == 161);  // What is left of a block goes with it.
+  CHECK_FALSE(past.trim(kBegin));
+}
+
+TEST_CASE("gaps at the beginning are listed until a block of them is there", "[dvr]") {
+  DvrPast past(1h);
+  past.rendition("source", MediaKind::kVideo);
+  for (SegmentNumber number = 1; number <= 31; ++number) past.add(slot(number, nullptr));
+  CHECK_FALSE(past.trim(kBegin));
+  CHECK(past.list(0).count == 31);
+  past.add(slot(32, nullptr));
+  CHECK(past.trim(kBegin));
+  CHECK(past.list(0).count == 0);
+}
+
+TEST_CASE("a show that begins with gaps has no playlist once its media has gone", "[dvr]") {
+  DvrPast past(1h);
+  past.rendition("source", MediaKind::kVideo);
+  const auto file = std::make_shared<DvrFile>("file");
+  auto place = std::make_shared<DvrPlace>();
+  place->set_stored(file, {0, 10, 0}, {0, 5, 0});
+  for (SegmentNumber number = 1; number <= 40; ++number) past.add(slot(number, nullptr));
+  past.add(slot(41, place));
+  for (SegmentNumber number = 42; number <= 80; ++number) past.add(slot(number, stored()));
+  REQUIRE(past.list_show("source", "a", 1, "a", 0).has_value());
+  file->is_removed = true;
+  CHECK_FALSE(past.list_show("source", "a", 1, "a", 0).has_value());
+}
