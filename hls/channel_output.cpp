@@ -451,7 +451,7 @@ void ChannelOutput::answer_playlist(const std::shared_ptr<net::HttpExchange>& ex
 /// error, and FFmpeg for the end; who can use it names what he waits for.
 bool ChannelOutput::is_too_early(const DeliveryDirectives& asked, const Output& output) const {
   return !asked.media_sequence_number && !windows_.has_ended() &&
-         output.rendition.window->listed_count() == 0 && !(asked.dvr && windows_.past());
+         output.rendition.window->listed_count() == 0 && !(asked.dvr && windows_.lists_past());
 }
 
 ReloadDecision ChannelOutput::decide_idle(const DeliveryDirectives& asked, Output& output) {

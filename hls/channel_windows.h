@@ -55,6 +55,7 @@ class ChannelWindows {
   /// Null: there are no such playlists.
   DvrPast* past() { return past_.get(); }
   const DvrPast* past() const { return past_.get(); }
+  bool lists_past() const { return past_ && past_->lists_any(); }
   /// Of the shows on disk the one that ended last; and its playlist, or that of an earlier one, by
   /// the start and the number of its first segment. Nothing where there is none.
   std::optional<DvrShow> last_show() const;

@@ -140,7 +140,9 @@ class DvrPast {
   /// `newest`: where the live edge is. Whether anything has gone.
   bool trim(MediaTime newest);
 
+  /// Nor is there anything that is not listed yet, or no longer.
   bool is_empty() const { return slots_.empty(); }
+  bool lists_any() const { return listed_count() > 0; }
   DvrListing list(std::size_t rendition);
 
   /// The newest show of which anything is listed, but for `on_air` of the start `start_id`.

@@ -330,6 +330,40 @@ TEST_CASE("?dvr=0 asks for the live playlist", "[dvr]") {
   }
 }
 
+TEST_CASE("a channel's first segment is waited for with ?dvr too", "[dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  Server server(folder.path, clock, "a");
+  server.begin(100);
+  server.run(0);
+  server.sound.begin(100);
+  REQUIRE(server.audio->push(server.sound.next()).has_value());
+  const auto waits = server.ask("source/index.m3u8?dvr");
+  CHECK(waits->answers == 0);
+  for (int part = 1; part < 10; ++part)
+    REQUIRE(server.source->push(server.chunks.next()).has_value());
+  server.output->open_segment(101, server.chunks.at, false);
+  server.loop.poll();
+  REQUIRE(waits->answers == 1);
+  CHECK(media_of(body_of(*waits->answer)) == std::vector<std::string>{"sa-100.m4s"});
+}
+
+TEST_CASE("with ?dvr an earlier show is there before a new one's first segment", "[dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  {
+    Server server(folder.path, clock, "a");
+    server.begin(100);
+    server.run(3);
+  }
+  Server server(folder.path, clock, "b");
+  server.begin(500);
+  server.run(0);
+  server.sound.begin(500);
+  REQUIRE(server.audio->push(server.sound.next()).has_value());
+  CHECK(media_of(server.text("source/index.m3u8?dvr")).size() == 3);
+}
+
 TEST_CASE("without a store ?dvr changes nothing", "[dvr]") {
   test::FakeClock clock;
   Metrics metrics;
