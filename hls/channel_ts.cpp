@@ -150,7 +150,7 @@ void ChannelOutput::answer_ts_segment(net::HttpExchange& exchange, const MediaPa
     const MutexLock lock(mutex_);
     const Output* const output =
         path.start_id == context_.options.start_id ? find_output(path.rendition) : nullptr;
-    if (output && is_in_ts(windows_, output->rendition)) {
+    if (output) {
       source = ts_source(windows_, output->rendition, path.number);
       kind = output->rendition.options.kind;
     }

@@ -19,6 +19,11 @@ struct AudioSpecificConfig {
   // Of the core, as an ADTS header has them (1.A.3.2), which is always AAC-LC.
   std::optional<int> frequency_index;  ///< Table 1.18; none where no index stands for the rate.
   int channel_configuration = 0;       ///< Table 1.19.
+
+  /// Whether such a header can tell of it: rates with an index, and frames of 1024 samples.
+  bool is_in_adts() const {
+    return frequency_index.has_value() && audio.samples_per_frame % 1024 == 0;
+  }
 };
 
 /// SBR and PS signalled explicitly, hierarchically or backward compatibly. Implicit signalling

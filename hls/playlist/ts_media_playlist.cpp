@@ -18,16 +18,15 @@ std::string render_ts(const TsMediaPlaylist& playlist) {
   text << "#EXTM3U\n#EXT-X-VERSION:" << kVersion << "\n";
   if (playlist.has_independent_segments) text << "#EXT-X-INDEPENDENT-SEGMENTS\n";
   text << "#EXT-X-TARGETDURATION:" << playlist.target_seconds
-       << "\n#EXT-X-MEDIA-SEQUENCE:" << playlist.segments.front()->number
+       << "\n#EXT-X-MEDIA-SEQUENCE:" << playlist.segments.front().cmaf->number
        << "\n#EXT-X-DISCONTINUITY-SEQUENCE:" << playlist.discontinuity_sequence << "\n";
-  for (const Segment* const segment : playlist.segments) {
-    if (segment->starts_discontinuity) text << "#EXT-X-DISCONTINUITY\n";
+  for (const auto& [cmaf, is_gap] : playlist.segments) {
+    if (cmaf->starts_discontinuity) text << "#EXT-X-DISCONTINUITY\n";
     text << "#EXT-X-PROGRAM-DATE-TIME:";
-    text.date(segment->start) << "\n";
-    if (segment->is_gap) text << "#EXT-X-GAP\n";
+    text.date(cmaf->start) << "\n";
+    if (is_gap) text << "#EXT-X-GAP\n";
     text << "#EXTINF:";
-    text.seconds(segment->duration)
-        << ",\ns" << playlist.start_id << "-" << segment->number << ".ts\n";
+    text.seconds(cmaf->duration) << ",\ns" << playlist.start_id << "-" << cmaf->number << ".ts\n";
   }
   if (playlist.has_ended) text << "#EXT-X-ENDLIST\n";
   return text.take();

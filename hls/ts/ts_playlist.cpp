@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "hls/playlist/ts_media_playlist.h"
+#include "hls/ts/ts_source.h"
 
 namespace millrace::hls {
 
@@ -15,14 +16,15 @@ TsPlaylist::TsPlaylist(PlaylistHeader header, const SegmentWindow& window, std::
       version_(version),
       counters_(counters) {
   segments_.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) segments_.push_back(window.share_listed(i));
+  for (std::size_t i = 0; i < count; ++i)
+    segments_.push_back({window.share_listed(i), !is_in_ts(window, window.listed(i))});
 }
 
 // A segment never changes, and what comes and goes does so at the ends.
 bool TsPlaylist::is_same(const PlaylistHeader& header, const SegmentWindow& window,
                          std::size_t count) const {
-  return count == segments_.size() && segments_.front() == window.share_listed(0) &&
-         segments_.back() == window.share_listed(count - 1) &&
+  return count == segments_.size() && segments_.front().segment == window.share_listed(0) &&
+         segments_.back().segment == window.share_listed(count - 1) &&
          header.target_seconds == header_.target_seconds &&
          header.discontinuity_sequence == header_.discontinuity_sequence &&
          header.has_ended == header_.has_ended &&
@@ -38,7 +40,8 @@ std::shared_ptr<const PlaylistText> TsPlaylist::text() const {
                                     .has_ended = header_.has_ended,
                                     .segments = {}};
     media.segments.reserve(segments_.size());
-    for (const auto& segment : segments_) media.segments.push_back(&segment->line);
+    for (const auto& [segment, is_gap] : segments_)
+      media.segments.push_back({&segment->line, is_gap});
     Counter counter = counters_.ts;
     counter.increment();
     text_ = std::make_shared<const PlaylistText>(

@@ -15,8 +15,8 @@ namespace millrace::hls {
 
 class TsPlaylist {
  public:
-  /// Lists the first `count` of the window's complete segments, one at least. `version`: of no
-  /// other such playlist of the rendition.
+  /// Lists the first `count` of the window's complete segments, one at least; what is not in
+  /// MPEG-TS as a gap. `version`: of no other such playlist of the rendition.
   TsPlaylist(PlaylistHeader header, const SegmentWindow& window, std::size_t count,
              std::uint64_t version, const PlaylistCounters& counters);
 
@@ -29,7 +29,11 @@ class TsPlaylist {
  private:
   const PlaylistHeader header_;
   const bool has_independent_segments_;
-  std::vector<std::shared_ptr<const WindowSegment>> segments_;
+  struct Listed {
+    std::shared_ptr<const WindowSegment> segment;
+    bool is_gap = false;
+  };
+  std::vector<Listed> segments_;
   const std::uint64_t version_;
   const PlaylistCounters& counters_;  ///< The origin's, which outlives its channels.
   mutable std::once_flag once_;

@@ -2,10 +2,18 @@
 
 #include <algorithm>
 
+#include "media/audio_specific_config.h"
+
 namespace millrace::hls {
 namespace {
 
 using Rendition = ChannelWindows::Rendition;
+
+bool is_in_ts(const TrackInfo& track) {
+  if (track.codec != Codec::kAac) return track.codec == Codec::kH264 || track.codec == Codec::kHevc;
+  const auto config = parse_audio_specific_config(track.codec_configuration.span());
+  return config.has_value() && config.value().is_in_adts();
+}
 
 CmafSegment media_of(const SegmentWindow& window, const WindowSegment& segment) {
   return {.init = window.find_init(segment.line.map), .chunks = segment.parts};
@@ -23,7 +31,8 @@ std::optional<CmafSegment> sound_with(const ChannelWindows& windows, const Rendi
     return is_listed ? std::optional(CmafSegment()) : std::nullopt;
   }
   const auto segment = sound->window->find_complete(number);
-  if (segment) return segment->line.is_gap ? CmafSegment() : media_of(*sound->window, *segment);
+  if (segment)
+    return is_in_ts(*sound->window, *segment) ? media_of(*sound->window, *segment) : CmafSegment();
   const bool will_not_come = windows.has_ended() && number >= sound->window->open_number();
   return will_not_come ? std::optional(CmafSegment()) : std::nullopt;
 }
@@ -31,8 +40,13 @@ std::optional<CmafSegment> sound_with(const ChannelWindows& windows, const Rendi
 }  // namespace
 
 bool is_in_ts(const ChannelWindows& windows, const Rendition& rendition) {
-  const Codec codec = windows.init_of(rendition)->track->codec;
-  return codec == Codec::kH264 || codec == Codec::kHevc || codec == Codec::kAac;
+  return is_in_ts(*windows.init_of(rendition)->track);
+}
+
+bool is_in_ts(const SegmentWindow& window, const WindowSegment& segment) {
+  if (segment.line.is_gap) return false;
+  const auto init = window.share_init(segment.line.map);
+  return init && is_in_ts(*init->track);
 }
 
 const Rendition* ts_sound(const ChannelWindows& windows) {
@@ -40,9 +54,7 @@ const Rendition* ts_sound(const ChannelWindows& windows) {
   const auto first = std::ranges::find_if(renditions, [](const auto& rendition) {
     return rendition->options.kind == MediaKind::kAudio;
   });
-  if (first == renditions.end()) return nullptr;
-  const Rendition& sound = **first;
-  return windows.is_listed(sound) && !is_in_ts(windows, sound) ? nullptr : &sound;
+  return first == renditions.end() ? nullptr : first->get();
 }
 
 std::size_t ts_listed_count(const ChannelWindows& windows, const Rendition& rendition) {
@@ -60,7 +72,7 @@ std::size_t ts_listed_count(const ChannelWindows& windows, const Rendition& rend
 std::optional<TsSource> ts_source(const ChannelWindows& windows, const Rendition& rendition,
                                   SegmentNumber number) {
   const auto segment = rendition.window->find_complete(number);
-  if (!segment || segment->line.is_gap) return std::nullopt;
+  if (!segment || !is_in_ts(*rendition.window, *segment)) return std::nullopt;
   TsSource source;
   if (rendition.options.kind == MediaKind::kAudio) {
     source.audio = media_of(*rendition.window, *segment);

@@ -200,8 +200,7 @@ Result<PesStream> packetize_sound(const CmafTrack& track, std::vector<CmafSample
   constexpr std::int64_t kMostTogether = kTsClock / 10;
   if (track.codec != Codec::kAac) return unsupported("no place for such sound");
   ASSIGN_OR_RETURN(const auto config, parse_audio_specific_config(track.configuration.span()));
-  if (!config.frequency_index || config.audio.samples_per_frame % 1024 != 0)
-    return unsupported("ADTS has no word for this AAC");
+  if (!config.is_in_adts()) return unsupported("ADTS has no word for this AAC");
   const std::int64_t frame =
       scale_rounded(config.audio.samples_per_frame, track.timescale, config.audio.sample_rate);
   PesStream stream;

@@ -15,11 +15,17 @@ using millrace::test::header_of;
 
 namespace {
 
-std::shared_ptr<const InitSegment> init_of(Codec codec) {
+// ISO/IEC 14496-3 1.6.2.1: AAC-LC, 48 kHz, stereo; and the same with frames of 960 samples.
+constexpr std::string_view kLowComplexity = "\x11\x90";
+constexpr std::string_view kShortFrames = "\x11\x94";
+
+std::shared_ptr<const InitSegment> init_of(Codec codec,
+                                           std::string_view configuration = kLowComplexity) {
   const bool is_video = codec == Codec::kH264 || codec == Codec::kHevc || codec == Codec::kAv1;
   const auto usual = test::init_segment(is_video ? MediaKind::kVideo : MediaKind::kAudio);
   auto track = std::make_shared<TrackInfo>(*usual->track);
   track->codec = codec;
+  if (codec == Codec::kAac) track->codec_configuration = Bytes::copy_of(configuration);
   InitSegment init = *usual;
   init.track = std::move(track);
   return std::make_shared<const InitSegment>(std::move(init));
@@ -34,9 +40,10 @@ std::string describe(const CmafSegment& media) {
 /// One part to a segment of 2 s.
 struct Fixture {
   explicit Fixture(Codec video_codec = Codec::kH264, Codec audio_codec = Codec::kAac,
-                   bool is_on = true) {
+                   bool is_on = true, std::size_t max_cache_bytes = 1'000'000) {
     Options options{.max_parked_requests = 100, .start_id = "s"};
     options.ts.is_on = is_on;
+    options.ts.max_cache_bytes = max_cache_bytes;
     options.ts.make = [this](const CmafSegment& picture, const CmafSegment& heard,
                              SegmentNumber its_number) -> Result<Bytes> {
       ++made;
@@ -84,6 +91,19 @@ struct Fixture {
       if (audio) push_audio();
       clock.advance(2s);
     }
+    open();
+  }
+  /// As run(); the publisher changes before the last one.
+  void run_takeover(std::shared_ptr<const InitSegment> picture,
+                    std::shared_ptr<const InitSegment> heard) {
+    run(2);
+    push_video();
+    push_audio();
+    if (picture) pictures.init = std::move(picture);
+    if (heard) sound.init = std::move(heard);
+    open(/*starts_discontinuity=*/true);
+    push_video();
+    push_audio();
     open();
   }
   std::shared_ptr<FakeExchange> ask(const std::string& target,
@@ -282,6 +302,62 @@ TEST_CASE("what has no place in MPEG-TS is left out", "[ts]") {
   av1.run(2);
   CHECK(av1.text("ts.m3u8").ends_with("CODECS=\"mp4a.40.2\"\naudio/ts.m3u8\n"));
   CHECK(av1.status("source/ts.m3u8") == 404);
+}
+
+TEST_CASE("pictures of before that have no place in MPEG-TS are gaps", "[ts]") {
+  Fixture f(Codec::kAv1);
+  f.begin_both();
+  f.run_takeover(init_of(Codec::kH264), nullptr);
+  const std::string playlist = f.text("source/ts.m3u8");
+  for (const char* const gap : {"ss-100.ts", "ss-101.ts", "ss-102.ts"}) {
+    CAPTURE(gap);
+    CHECK(playlist.find("#EXT-X-GAP\n#EXTINF:2.00000,\n" + std::string(gap)) != std::string::npos);
+    CHECK(f.status("source/" + std::string(gap)) == 404);
+  }
+  CHECK(f.made == 0);
+  CHECK(playlist.find("Z\n#EXTINF:2.00000,\nss-103.ts\n") != std::string::npos);
+  CHECK(f.text("source/ss-103.ts") == "103: video init|chunk 3  + audio init|chunk 3 ");
+}
+
+TEST_CASE("sound of before that has no place in MPEG-TS is not heard", "[ts]") {
+  Fixture f(Codec::kH264, Codec::kOpus);
+  f.begin_both();
+  f.run_takeover(nullptr, init_of(Codec::kAac));
+  CHECK(f.text("source/ts.m3u8").find("#EXT-X-GAP") == std::string::npos);
+  CHECK(f.text("source/ss-102.ts") == "102: video init|chunk 2  + ");
+  CHECK(f.text("source/ss-103.ts") == "103: video init|chunk 3  + audio init|chunk 3 ");
+  CHECK(f.status("audio/ss-102.ts") == 404);
+  CHECK(f.status("audio/ss-103.ts") == 200);
+}
+
+TEST_CASE("what was in MPEG-TS stays what it was when what follows has no place there", "[ts]") {
+  Fixture f(Codec::kH264, Codec::kAac, /*is_on=*/true, /*max_cache_bytes=*/1);
+  f.begin_both();
+  f.run_takeover(nullptr, init_of(Codec::kOpus));
+  // Each is made again, and is the same.
+  CHECK(f.text("source/ss-102.ts") == "102: video init|chunk 2  + audio init|chunk 2 ");
+  CHECK(f.text("source/ss-103.ts") == "103: video init|chunk 3  + ");
+  f.push_video();
+  f.push_audio();
+  f.pictures.init = init_of(Codec::kAv1);
+  f.open(/*starts_discontinuity=*/true);
+  f.push_video();
+  f.push_audio();
+  f.open();
+  CHECK(f.status("source/ts.m3u8") == 404);
+  CHECK(f.text("source/ss-102.ts") == "102: video init|chunk 2  + audio init|chunk 2 ");
+  CHECK(f.status("source/ss-105.ts") == 404);
+}
+
+TEST_CASE("AAC of which ADTS cannot tell has no place in MPEG-TS", "[ts]") {
+  Fixture f;
+  f.sound.init = init_of(Codec::kAac, kShortFrames);
+  f.begin_both();
+  f.run(2);
+  CHECK(f.text("ts.m3u8").find("CODECS=\"avc1.64001f\"") != std::string::npos);
+  CHECK(f.text("source/ss-101.ts") == "101: video init|chunk 1  + ");
+  CHECK(f.status("audio/ts.m3u8") == 404);
+  CHECK(f.status("audio/ss-101.ts") == 404);
 }
 
 TEST_CASE("there is no MPEG-TS where it is not on, nor of what is not there", "[ts]") {

@@ -40,6 +40,10 @@ TEST_CASE("what ADTS says is of the core", "[aac]") {
   const auto doubled = parse({0xeb, 0x09, 0x88, 0x00}).value();
   CHECK(doubled.frequency_index == 6);  // 24 kHz
   CHECK(doubled.channel_configuration == 1);
+  CHECK((plain.is_in_adts() && doubled.is_in_adts()));
+  // Frames of 960 samples, and a rate without an index.
+  CHECK_FALSE(parse({0x11, 0x94}).value().is_in_adts());
+  CHECK_FALSE(parse({0x17, 0x80, 0x49, 0xd4, 0x08}).value().is_in_adts());
 }
 
 TEST_CASE("parametric stereo makes two channels of one", "[aac]") {
