@@ -301,7 +301,7 @@ std::optional<ParkedRequests::Key> ChannelOutput::wait_for_beginning(
     return std::nullopt;
   }
   if (!has_publisher_ && !context_.is_expected(name_)) {
-    refusal = {503, "the channel has not begun yet"};
+    refusal = {404, "the channel is not on air"};
     return std::nullopt;
   }
   auto parked = park(beginners_, {}, {.exchange = exchange, .since = since});

@@ -28,6 +28,10 @@ ChannelOrigin::ChannelOrigin(Options options, net::EventLoopGroup& loops, Metric
 void ChannelOrigin::load(std::vector<DvrFound> found) {
   std::map<std::string, std::vector<DvrFound>> by_channel;
   for (DvrFound& one : found) {
+    // Too old, or of a channel that is kept no longer: removed when the store was opened.
+    if (std::ranges::all_of(
+            one.places, [](const auto& place) { return place->state() == DvrPlace::State::kLost; }))
+      continue;
     auto& its_channel = by_channel[one.channel];
     its_channel.push_back(std::move(one));
   }

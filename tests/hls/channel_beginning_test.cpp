@@ -120,7 +120,13 @@ TEST_CASE("a channel that only the disk knows is waited for while it is expected
   f.clock.advance(15s);
   const auto late = f.ask("/live/shop/index.m3u8");
   REQUIRE(late->answers == 1);
-  CHECK(late->answer->status == 503);
+  CHECK(late->answer->status == 404);
+  CHECK(body_of(*late->answer).find("not on air") != std::string::npos);
+  // Who has waited since gets the same as who waits for any channel.
+  f.output->tick();
+  f.loop.poll();
+  REQUIRE(soon->answers == 1);
+  CHECK(soon->answer->status == 503);
 }
 
 TEST_CASE("a show that ends before its first part tells who waits for it", "[output][beginning]") {

@@ -220,7 +220,7 @@ TEST_CASE("after a restart what was kept is listed before what comes, under its 
   // Before there is a publisher.
   CHECK(body_of(*server.ask("source/sa-120.m4s")->answer) == media);
   CHECK(body_of(*server.ask("source/init-a-100.mp4")->answer) == "video init");
-  CHECK(server.ask("source/index.m3u8?dvr")->answer->status == 503);
+  CHECK(server.ask("source/index.m3u8?dvr")->answer->status == 404);
   server.begin(500, 9);
   server.run(3);
   const std::string dvr = server.text("source/index.m3u8?dvr");

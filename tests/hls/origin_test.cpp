@@ -243,10 +243,37 @@ TEST_CASE("what earlier starts kept is served before anybody publishes", "[origi
   f.loops.loop(0).poll();
   REQUIRE(kept->answer.has_value());
   CHECK(test::body_of(*kept->answer).starts_with("segment 7 "));
-  CHECK(f.status("/live/shop/source/index.m3u8?dvr") == 503);
+  CHECK(f.status("/live/shop/source/index.m3u8?dvr") == 404);
   const auto channel = f.begin("shop");
   const auto listed = f.ask("/live/shop/source/index.m3u8?dvr");
   CHECK(test::body_of(*listed->answer).find("s19a-7.m4s") != std::string::npos);
+}
+
+TEST_CASE("a channel of which nothing is left on disk is as one that never was", "[origin][dvr]") {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  Metrics metrics;
+  DvrOptions options{.folder = folder.path.string(), .window = 1h};
+  test::DvrJobs jobs;
+  jobs.start = clock.wall_now();
+  {
+    auto store = open_dvr(options, metrics, clock);
+    REQUIRE(store.has_value());
+    store.value()->append(jobs.job(7));
+  }
+  SECTION("since it is too old") {
+    clock.advance(10h);
+  }
+  SECTION("since it is kept no longer") {
+    options.channels["shop"] = 0s;
+  }
+  auto store = open_dvr(options, metrics, clock);
+  REQUIRE(store.has_value());
+  Fixture f({}, store.value());
+  const auto asked = f.ask("/live/shop/index.m3u8");
+  REQUIRE(asked->answers == 1);
+  CHECK(asked->answer->status == 404);
+  CHECK(test::body_of(*asked->answer).find("no such channel") != std::string::npos);
 }
 
 TEST_CASE("a token in the query and ?dvr both come along", "[origin][dvr]") {
