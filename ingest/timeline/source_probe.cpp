@@ -19,6 +19,12 @@ constexpr MediaTime kLongProbe = 1s;
 // The first GOP of a variable rate is awaited at most this long; so much is held at most.
 constexpr MediaTime kLongestProbe = 10s;
 constexpr std::size_t kMaxProbeBytes = 32 * 1024 * 1024;
+// A packet costs this besides its payload.
+constexpr std::size_t kPacketOverhead = 256;
+// Ten seconds of a hundred pictures each: more tell nothing new. Rates are looked for again after
+// so many, as a look goes through all of them.
+constexpr std::size_t kMostProbeFrames = 1000;
+constexpr std::size_t kLookEvery = 64;
 // How long an announced track may be missing before the channel starts without it.
 constexpr auto kMissingTrack = 1s;
 
@@ -41,6 +47,7 @@ std::deque<SourcePacket> SourceProbe::take() {
 }
 
 std::string_view SourceProbe::add(SourcePacket packet) {
+  if (is_full()) return "probe_dropped";
   if (packets_.empty()) {
     began_ = clock_.steady_now();
     began_wall_ = clock_.wall_now();
@@ -52,22 +59,33 @@ std::string_view SourceProbe::add(SourcePacket packet) {
     ++video_frames_;
     key_frames_ += packet.is_key_frame ? 1 : 0;
   }
-  bytes_ += packet.payload.size();
+  bytes_ += packet.payload.size() + kPacketOverhead;
   seen_.emplace(packet.track->kind, packet.track->index);
   known_.emplace(packet.track->kind, packet.track->index);
   packets_.push_back(std::move(packet));
   return {};
 }
 
+bool SourceProbe::is_full() const {
+  return bytes_ > kMaxProbeBytes;
+}
+
+bool SourceProbe::has_audio() const {
+  return std::any_of(seen_.begin(), seen_.end(),
+                     [](const auto& track) { return track.first == MediaKind::kAudio; });
+}
+
 bool SourceProbe::is_complete(const Announcement& announcement) const {
   if (packets_.empty()) return false;
   const bool is_late = clock_.steady_now() - began_ >= kMissingTrack;
-  if (bytes_ > kMaxProbeBytes) return true;
+  if (is_full() || video_frames_ >= kMostProbeFrames) return true;
   const bool has_audio = seen_.contains({MediaKind::kAudio, 0});
   if (!is_late && (seen_ != known_ || (!has_audio && announcement.has_audio) ||
                    seen_.size() < announcement.tracks))
     return false;
   if (video_frames_ == 0) return (has_audio && !announcement.has_video) || is_late;
+  if (key_frames_ < 2 && video_frames_ > kLookEvery && video_frames_ % kLookEvery != 0)
+    return false;
 
   const auto times = times_of(MediaKind::kVideo, 0);
   const MediaTime span = times.back() - times.front();

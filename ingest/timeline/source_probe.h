@@ -32,6 +32,9 @@ class SourceProbe {
   bool is_complete(const Announcement& announcement) const;
 
   bool empty() const { return packets_.empty(); }
+  /// Of what is held at most: what comes behind is dropped.
+  bool is_full() const;
+  bool has_audio() const;
   const std::deque<SourcePacket>& packets() const { return packets_; }
   /// What was held; nothing is any more, and tracks that were not among it are not known any more.
   std::deque<SourcePacket> take();

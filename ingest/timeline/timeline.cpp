@@ -115,7 +115,7 @@ Status ChannelTimeline::tick() {
 // --- While the source is away -----------------------------------------------------------------
 
 Status ChannelTimeline::begin_fill(FillVideo video) {
-  CHECK(segmenter_.has_opened() && state_ != State::kProbing);
+  CHECK(segmenter_.has_opened());
   const MediaTime wall = clock_.wall_now();
   const bool is_old = wall - channel_end_ > kLongestHole;
   if (is_old) channel_end_ = video_end_ = wall - kFillBefore;

@@ -49,7 +49,11 @@ Status ChannelTimeline::probe(SourcePacket packet) {
 }
 
 Status ChannelTimeline::start_running() {
-  if (probe_.video_frames() == 0 && probe_.tracks(MediaKind::kAudio).empty()) return ok();
+  if (probe_.video_frames() == 0 && !probe_.has_audio()) {
+    if (!probe_.is_full()) return ok();
+    return Error{ErrorCode::kLimitExceeded,
+                 "the source sends nothing that a channel can begin with"};
+  }
   state_ = State::kRunning;
   const Opening opening = choose_offset();
   if (fill_) RETURN_IF_ERROR(fill_until(opening.pts + offset_));

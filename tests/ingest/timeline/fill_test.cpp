@@ -79,6 +79,22 @@ TEST_CASE("a source that is away is filled without a hole, between two discontin
   CHECK(std::chrono::abs(f.video_out.back().dts - f.clock.wall_now()) < 100ms);
 }
 
+TEST_CASE("a source that has come and sends nothing yet is filled for like one that is away",
+          "[timeline]") {
+  Fixture f;
+  f.timeline->begin_source({});
+  f.run({.length_ms = 5000});
+  REQUIRE(f.timeline->end_source().has_value());
+  f.timeline->begin_source({});
+  REQUIRE(f.timeline->suspend_source().has_value());
+  REQUIRE(f.timeline->begin_fill(still()).has_value());
+  let_pass(f, 3000ms);
+  CHECK(stills(f) > 60);
+  f.run({.length_ms = 5000});
+  CHECK(f.video_out.back().payload.text() == "picture");
+  check_filled(f.video_out, 40ms);
+}
+
 TEST_CASE("a fill cuts segments of the target duration", "[timeline]") {
   Fixture f;
   f.timeline->begin_source({});
