@@ -27,6 +27,9 @@ constexpr std::uint8_t kAc3 = 0x81;  // ATSC A/52 annex A.
 constexpr std::uint32_t kOpusFormat = 0x4F707573;
 constexpr std::uint32_t kAc3Format = 0x41432D33;
 
+// 16 of HEVC's VPS, 32 SPS and 256 PPS, by their identifiers.
+constexpr std::size_t kMostParameterSets = 16 + 32 + 256;
+
 class VideoReader final : public PesReader {
  public:
   VideoReader(Codec codec, const TsContext& context) : codec_(codec), context_(context) {}
@@ -80,7 +83,9 @@ class VideoReader final : public PesReader {
 
   /// Encoders repeat them in front of each key frame; those of a picture replace the earlier ones.
   void update_parameter_sets(const AnnexBPicture& picture) {
-    if (picture.vps.empty() && picture.sps.empty() && picture.pps.empty()) return;
+    const std::size_t sets = picture.vps.size() + picture.sps.size() + picture.pps.size();
+    // No configuration record has more; each is compared with each.
+    if (sets == 0 || sets > kMostParameterSets) return;
     auto before = std::tuple(vps_, sps_, pps_);
     replace(vps_, picture.vps);
     replace(sps_, picture.sps);

@@ -365,6 +365,22 @@ TEST_CASE("a picture parameter set that comes by itself is added to the others",
   CHECK(f.out.packets[2].track == f.out.packets[1].track);
 }
 
+TEST_CASE("more parameter sets than a configuration can hold are passed over", "[ts]") {
+  Fixture f;
+  f.writer.tables();
+  f.video(0, true);
+  ByteVector bytes;
+  for (int i = 0; i < 400; ++i)
+    append(bytes, unit({0x68, 0x80, static_cast<std::uint8_t>(0x80 | (i / 100)),
+                        static_cast<std::uint8_t>(0x80 | (i % 100))}));
+  append(bytes, picture(false, 100));
+  f.writer.pes(0x100, 0xE0, {.pts = 3'000}, bytes, false);
+  f.video(6'000, false);
+  REQUIRE(f.push().has_value());
+  REQUIRE(f.out.packets.size() == 3);
+  CHECK(f.out.packets[1].track == f.out.packets[0].track);
+}
+
 TEST_CASE("an error of the receiver ends the demuxing", "[ts]") {
   Refusing refusing;
   Fixture f;
