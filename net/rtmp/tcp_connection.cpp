@@ -301,7 +301,10 @@ void TcpConnection::flush() {
       return;
     }
     if (written.error == boost::asio::error::would_block) {
-      if (output.size() - sent_ > context_->options.max_output_bytes) {
+      // A peer that reads as fast as it asks would let what has left grow for ever.
+      output.erase(output.begin(), output.begin() + static_cast<std::ptrdiff_t>(sent_));
+      sent_ = 0;
+      if (output.size() > context_->options.max_output_bytes) {
         report(Error{ErrorCode::kLimitExceeded, "the peer does not read our answers"});
         close();
       } else {
