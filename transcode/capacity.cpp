@@ -22,6 +22,9 @@ constexpr std::size_t kMostLearned = 256;
 // Of what is seen anew in what is believed: a GOP's worth of reports, one of which is 250 ms.
 constexpr double kNews = 0.1;
 constexpr double kNewsOfOthers = 0.3;
+// Times the first guess: more is not believed of a worker, which would take all rungs of its kind
+// from every channel.
+constexpr double kFarthest = 50;
 // Seconds: longer than a hand-over between two workers, or a rung that catches up.
 constexpr int kTightLooks = 3;
 // So much more than fits is borne before a rung is shed, so that none goes and comes.
@@ -226,7 +229,9 @@ void LearningCapacity::observe(const Work& work, std::uint64_t pictures,
   const MutexLock lock(mutex_);
   workers_cpu_ += cpu;
   if (pictures == 0) return;
-  const double seconds = std::chrono::duration<double>(cpu).count() / static_cast<double>(pictures);
+  const double seconds =
+      std::min(std::chrono::duration<double>(cpu).count() / static_cast<double>(pictures),
+               kFarthest * work.first_guess);
   if (work.is_encoding) machine_ += kNews * (seconds / work.first_guess - machine_);
   const auto found = learned_.find(work.name);
   if (found != learned_.end())

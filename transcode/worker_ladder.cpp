@@ -28,6 +28,8 @@ constexpr std::chrono::seconds kLateness(2);
 // Fields of a packet message besides its payload, generously.
 constexpr std::size_t kPacketOverhead = 256;
 constexpr MediaTime kMeasureFactorOver = std::chrono::seconds(1);
+// Of CPU time in a report, which comes four times a second: a worker's word is bounded.
+constexpr std::chrono::nanoseconds kMostInReport = std::chrono::seconds(60);
 
 Counter dropped_counter(Metrics& metrics, const std::string& channel, const char* at) {
   return metrics.counter("millrace_transcode_dropped_total",
@@ -332,11 +334,14 @@ void WorkerLadder::account(const worker::Statistics& before, const worker::Stati
   const auto more = [is_first](std::uint64_t earlier, std::uint64_t later) {
     return is_first || later < earlier ? 0 : later - earlier;
   };
-  auto decoding = now.cpu - before.cpu;
+  const auto spent = [](std::chrono::nanoseconds earlier, std::chrono::nanoseconds later) {
+    return std::clamp(later - earlier, std::chrono::nanoseconds(0), kMostInReport);
+  };
+  auto decoding = spent(before.cpu, now.cpu);
   bool drops = false;
   for (std::size_t i = 0; i < rungs_.size(); ++i) {
     const auto &earlier = before.rungs[i], &rung = now.rungs[i];
-    const auto cpu = rung.cpu - earlier.cpu;
+    const auto cpu = spent(earlier.cpu, rung.cpu);
     decoding -= cpu;
     drops |= rung.frames_dropped > earlier.frames_dropped;
     const DeviceHelp help = place_ ? place_->help(options_.rungs[i]) : DeviceHelp{};

@@ -84,6 +84,7 @@ class RemoteLink final : public WorkerLink {
     connection_.reset();
     host_.reset();
     timer_.cancel();
+    has_greeted_ = false;  // One that has greeted may break the protocol in the same breath.
     if (auto next = place_.remote->take())
       try_host(std::move(next));
     else

@@ -119,6 +119,15 @@ TEST_CASE("what workers use is not what else runs", "[capacity]") {
   CHECK(f.capacity.status().others == Approx(0.5).epsilon(0.02));
 }
 
+TEST_CASE("a worker that claims to have worked for years takes no other's rungs for ever",
+          "[capacity]") {
+  Fixture f;
+  const Work work = encoding_of(f.rung_of(720), Profile::kRealtime, *f.source, 200ms);
+  f.capacity.observe(work, 1, std::chrono::hours(24 * 365));
+  for (int i = 0; i < 60; ++i) f.capacity.observe(work, 1, 16'666'666ns);
+  CHECK(f.admit("shop", 720));
+}
+
 TEST_CASE("costs are what pictures have taken, and a guess before", "[capacity]") {
   Fixture f;
   const Work hd = encoding_of(f.rung_of(720), Profile::kRealtime, *f.source, 200ms);

@@ -145,6 +145,23 @@ TEST_CASE("a host without a worker is passed over, and the next one gets all tha
   CHECK(f.exited.empty());
 }
 
+TEST_CASE("a host that greets and talks nonsense in one breath is passed over like any other",
+          "[worker_link]") {
+  Fixture f;
+  f.start(&f.hosts);
+  f.send("all ");
+  const std::string nonsense = kReady + std::string(64, '\xff');
+  f.say(f.peers[0], Bytes::copy_of(nonsense));
+  REQUIRE(f.peers.size() == 2);
+  CHECK(f.received.empty());
+  f.send("of it");
+  f.say(f.peers[1], worker::write_ready());
+  CHECK(f.received == kReady);
+  CHECK(f.peers[1].sent == "all of it");
+  // The next worker's way begins with the host that is well.
+  CHECK_FALSE(f.peers[1].is_gone);
+}
+
 TEST_CASE("where no host has a worker it runs here, and nothing is lost", "[worker_link]") {
   Fixture f;
   f.start(&f.hosts);
