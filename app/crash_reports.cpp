@@ -87,8 +87,10 @@ void CrashReports::write(const transcode::WorkerCrash& crash) {
 void CrashReports::prune() const {
   std::error_code error;
   std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder_, error))
-    if (entry.path().extension() == kSuffix) files.push_back(entry.path());
+  // Not a range: its step throws where the disk fails.
+  for (fs::directory_iterator entry(folder_, error); !error && entry != fs::directory_iterator();
+       entry.increment(error))
+    if (entry->path().extension() == kSuffix) files.push_back(entry->path());
   if (files.size() <= kMostFiles) return;
   std::sort(files.begin(), files.end());
   files.resize(files.size() - kMostFiles);
