@@ -24,6 +24,8 @@ constexpr SegmentNumber kNumbersPerHour = 7200;
 // Where takeover is off, a publisher that has been silent for so long is not in the way.
 constexpr auto kStillThere = 3s;
 constexpr auto kDrainStep = 50ms;
+// Renditions of a channel, which stay as long as it does.
+constexpr std::size_t kMostRenditions = 64;
 
 std::vector<std::shared_ptr<const TrackInfo>> without_pictures(
     std::vector<std::shared_ptr<const TrackInfo>> tracks) {
@@ -222,6 +224,7 @@ void Channel::end_show() {
   is_on_air_ = false;
   drop_ladder();
   rungs_.clear();
+  for (auto& entry : renditions_) entry.second->last_pictures.forget();
   output_->end();
   set_status({.state = ChannelStatus::State::kEnded,
               .live_since = {},
@@ -377,7 +380,11 @@ std::string Channel::name_of_rung(const TrackInfo& track) const {
                         std::any_of(template_->begin(), template_->end(), [&](const auto& rung) {
                           return rung.passthrough && rung.name == name;
                         });
-  return is_taken ? fmt::format("{}-{}", name, track.index + 1) : name;
+  if (is_taken) name = fmt::format("{}-{}", name, track.index + 1);
+  // A source that changes its sizes for ever has as many renditions as tracks.
+  if (renditions_.size() >= kMostRenditions && !renditions_.contains(name))
+    name = fmt::format("video-{}", track.index + 1);
+  return name;
 }
 
 void Channel::on_unaligned_rung(int index) {
@@ -410,7 +417,7 @@ void Channel::build_ladder(const Ladder& ladder, const TrackInfo& video) {
                                     .profile = context_.config.transcode.profile,
                                     .rungs = rungs_,
                                     .part_target = context_.config.packager.part,
-                                    .on_drained = [this] { is_drained_ = true; },
+                                    .on_drained = [this] { on_drained(); },
                                     .worker_memory = context_.config.transcode.worker_memory,
                                     .worker_cores = context_.config.transcode.worker_cores,
                                     .worker_turn = context_.worker_turn,

@@ -132,6 +132,7 @@ class Channel final : private ingest::TimelineEvents, private Sink<EncodedPacket
   std::vector<bool> rungs_in_demand() const;
   /// What is in demand, as far as it fits on the machine; viewers are told of what does not.
   std::vector<bool> admitted_rungs();
+  void on_drained();
   void follow_demand();
   std::vector<EncodedPacket> backlog(SegmentNumber first) const;
   void remember(const EncodedPacket& packet);

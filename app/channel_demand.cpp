@@ -69,6 +69,12 @@ std::vector<bool> Channel::admitted_rungs() {
   return admitted;
 }
 
+/// What it was admitted with is others' until there is a source again.
+void Channel::on_drained() {
+  is_drained_ = true;
+  admission_.admit(std::vector<bool>(rungs_.size()), context_.clock.steady_now());
+}
+
 /// What nobody wants ends with its segment; what is wanted anew catches up from where the first of
 /// it is awaited.
 void Channel::follow_demand() {

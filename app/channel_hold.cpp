@@ -23,6 +23,9 @@ void Channel::hold_if_silent() {
   if (!is_on_air_ || rules_.hold == HoldMode::kNone || hold_.state() == Hold::State::kFilling ||
       hold_.state() == Hold::State::kFailed)
     return;
+  // A ladder without the source may have no rung for it.
+  const bool has_pictures = source_rendition_ || !rungs_.empty() || !ready_made_.empty();
+  if (!has_pictures && !audio_rendition_) return;
   const auto silence = context_.clock.steady_now() - newest_media_at_;
   if (silence < rules_.hold_after || !is_watched()) return;
   if (hold_.state() == Hold::State::kNone) prepare_hold();

@@ -17,10 +17,7 @@ constexpr MediaTime kRounding = std::chrono::milliseconds(1);
 
 Status LastPictures::push(CmafChunk chunk) {
   has_news_ = true;
-  if (chunk.starts_discontinuity) {  // Nothing is decoded across it.
-    chunks_.clear();
-    bytes_ = 0;
-  }
+  if (chunk.starts_discontinuity) forget();  // Nothing is decoded across it.
   const bool opens_segment = newest_segment_ != chunk.segment_number;
   newest_segment_ = chunk.segment_number;
   if (chunk.is_independent || !chunks_.empty()) {
@@ -32,6 +29,11 @@ Status LastPictures::push(CmafChunk chunk) {
           chunks_.front().chunk.segment_number + kMaxSegments <= chunk.segment_number))
     drop_first();
   return next_.push(std::move(chunk));
+}
+
+void LastPictures::forget() {
+  chunks_.clear();
+  bytes_ = 0;
 }
 
 /// Up to the next chunk that can be the first.

@@ -24,6 +24,9 @@ class LastPictures final : public Sink<CmafChunk> {
   Status push(CmafChunk chunk) override;
   Status finish() override { return next_.finish(); }
 
+  /// The show is over: its media is not kept for longer than its window.
+  void forget();
+
   /// From the newest key frame on, in decoding order; none where that is longer ago than is kept.
   std::vector<EncodedPacket> packets() const;
   /// From the picture on that opens segment `first`, or the first segment behind it that is kept

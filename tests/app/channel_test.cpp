@@ -441,6 +441,18 @@ TEST_CASE("a channel whose source is away goes on while somebody watches", "[cha
   CHECK(discontinuities == 2);
 }
 
+TEST_CASE("a publisher that takes over and sends nothing is held for", "[channel][hold]") {
+  SoundFixture f;
+  auto first = f.attach(f.publisher);
+  f.play(*first, 5);
+  FakePublisher next;
+  auto second = f.attach(next);
+  second->announce({});
+  const MediaTime before = f.end();
+  f.wait(3000ms);
+  CHECK(f.end() - before > 1500ms);
+}
+
 TEST_CASE("nothing is held for nobody, nor where the operator does not want it",
           "[channel][hold]") {
   SoundFixture f;
@@ -469,6 +481,46 @@ TEST_CASE("a show whose source does not come back ends with what was held", "[ch
   const auto parts = f.output().windows["audio"].chunks.size();
   f.wait(3000ms);
   CHECK(f.output().windows["audio"].chunks.size() == parts);
+}
+
+TEST_CASE("where a ladder has no rung for the source nothing is held", "[channel][hold]") {
+  SoundFixture f;
+  f.config.ladder["default"] = {{.name = "720p", .height = 720, .bits_per_second = 900'000}};
+  auto feed = f.attach(f.publisher);
+  f.publish(*feed, 5);
+  f.wait(5000ms);
+  CHECK(f.output().ends == 0);
+}
+
+TEST_CASE("a source that changes its sizes for ever has a bounded number of renditions",
+          "[channel]") {
+  SoundFixture f;
+  auto feed = f.attach(f.publisher);
+  ingest::Announcement announcement;
+  announcement.has_audio = false;
+  feed->announce(announcement);
+  std::int64_t frame = 0;
+  for (int height = 100; height < 200; ++height) {
+    TrackInfo further = *f.video;
+    further.index = 1;
+    further.video.width = further.video.height = height;
+    further.codec_configuration = Bytes::copy_of(std::to_string(height));
+    const auto rung = std::make_shared<const TrackInfo>(further);
+    for (int i = 0; i < 40; ++i, ++frame) {
+      const std::uint8_t slice[] = {0, 0, 0, 2, static_cast<std::uint8_t>(i ? 0x41 : 0x65), 0};
+      for (const auto& track : {f.video, rung})
+        REQUIRE(feed->push({.track = track,
+                            .payload = Bytes::copy_of(slice),
+                            .dts = std::chrono::milliseconds(frame * 1000 / 30),
+                            .pts = std::chrono::milliseconds(frame * 1000 / 30),
+                            .is_key_frame = i == 0,
+                            .received_at = f.clock.steady_now()})
+                    .has_value());
+      f.clock.advance(33'333'333ns);
+    }
+  }
+  CHECK(f.output().windows.size() > 10);
+  CHECK(f.output().windows.size() <= 66);
 }
 
 TEST_CASE("closing a channel ends its playlists only where a stop is to end the shows",

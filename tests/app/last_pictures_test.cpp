@@ -31,6 +31,23 @@ TEST_CASE("a rendition's newest pictures are known from the key frame on, and go
   CHECK(window.items.size() == 14);
 }
 
+TEST_CASE("what is forgotten is not kept, and what comes behind begins with a key frame",
+          "[last_pictures]") {
+  test::RecordingSink<CmafChunk> window;
+  app::LastPictures last(window);
+  auto packager = packager::create({.part_target = 200ms}, last);
+  REQUIRE(packager.has_value());
+  test::PacketSource source{
+      .track = test::h264_track({25, 1}), .key_frame_every = 50, .next_segment = 7};
+  REQUIRE(source.push_frames(70, *packager.value()).has_value());
+  last.forget();
+  CHECK(last.packets().empty());
+  REQUIRE(source.push_frames(20, *packager.value()).has_value());
+  CHECK(last.packets().empty());
+  REQUIRE(source.push_frames(20, *packager.value()).has_value());
+  CHECK(last.packets().front().is_key_frame);
+}
+
 TEST_CASE("a rendition's newest segments are known, each by the picture that opens it",
           "[last_pictures]") {
   test::RecordingSink<CmafChunk> window;
