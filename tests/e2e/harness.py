@@ -247,7 +247,7 @@ class Server:
                    if found == name and wanted <= having)
 
     def channels(self):
-        body = httpc.fetch(f"{self.base}/api/v1/channels").body
+        body = httpc.fetch(f"http://127.0.0.1:{self.api_port}/api/v1/channels").body
         return {channel["name"]: channel for channel in json.loads(body)["channels"]}
 
     def wait_playable(self, channel="one", timeout=20.0, renditions=1):
