@@ -115,6 +115,7 @@ std::vector<std::shared_ptr<const TrackInfo>> SourceProbe::tracks(MediaKind kind
   for (const auto& packet : packets_)
     if (packet.track->kind == kind) found.try_emplace(packet.track->index, packet.track);
   std::vector<std::shared_ptr<const TrackInfo>> tracks;
+  tracks.reserve(found.size());
   for (auto& [index, track] : found) tracks.push_back(std::move(track));
   return tracks;
 }
