@@ -3,12 +3,12 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
 import socket
 import subprocess
-import threading
 import time
 import urllib.request
 
@@ -90,22 +90,40 @@ def wait_for(condition, timeout, what, step=0.05):
         time.sleep(step)
 
 
-_given_ports = set()
-_given_ports_lock = threading.Lock()
+# Below what Linux gives to sockets that ask for any port: a browser's or a publisher's own sockets
+# never take one between free_port() and the server's bind().
+_PORTS = range(10000, 32768)
+_given_ports = []
+
+
+def _is_free(port):
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(type=kind) as probe:
+            if kind == socket.SOCK_STREAM:  # A server's closed connections are in nobody's way.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
 
 
 def free_port():
-    """One that is free, and that nobody of this run was given before: the system may say the same
-    one twice."""
-    while True:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        with _given_ports_lock:
-            if port not in _given_ports:
-                _given_ports.add(port)
-                return port
+    """One that is free for TCP and UDP, and that no other test was given which runs beside this one:
+    each is marked, for as long as this process lives, by an abstract socket of its number."""
+    for _ in range(10000):
+        port = random.choice(_PORTS)
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind(f"\0millrace-e2e-port-{port}")
+        except OSError:
+            mark.close()
+            continue
+        if _is_free(port):
+            _given_ports.append(mark)
+            return port
+        mark.close()
+    raise Failure("no free port was found")
 
 
 class MachineLoad:
