@@ -119,19 +119,19 @@ int reorder_depth(Codec codec, const std::vector<Span>& units) {
 
 /// How far decode times lie before those of CMAF, whose first picture is presented as it is decoded
 /// and whose B pictures before they are, by negative offsets; here nothing may be. It must not
-/// change from segment to segment, which know nothing of each other: so many pictures as the
-/// parameter set says, of a length that is rounded up to one of few. Where that is not enough, what
-/// is.
+/// change from segment to segment, nor from rung to rung, none of which knows of another (Shaka
+/// puts a segment's first decode time where the segment begins, pictures and sound: rungs that
+/// reorder and rungs that do not would lie apart): what nearly every encoder keeps within, be
+/// nothing reordered at all. Past it so many pictures as the parameter set says, of a length that
+/// is rounded up to one of few; where that is not enough, what is.
 std::int64_t decode_delay(int depth, std::int64_t longest, std::int64_t needed) {
+  constexpr std::int64_t kUsual = kTsClock / 5;
   constexpr std::int64_t kLengths[] = {kTsClock / 24, kTsClock / 15, kTsClock / 10, kTsClock / 5,
                                        kTsClock};
-  std::int64_t delay = 0;
-  if (depth > 0) {
-    const auto* const length = std::ranges::find_if(
-        kLengths, [longest](std::int64_t candidate) { return candidate >= longest; });
-    delay = depth * (length == std::end(kLengths) ? kTsClock : *length);
-  }
-  return std::max(delay, needed);
+  const auto* const length = std::ranges::find_if(
+      kLengths, [longest](std::int64_t candidate) { return candidate >= longest; });
+  const std::int64_t said = depth * (length == std::end(kLengths) ? kTsClock : *length);
+  return std::max({kUsual, said, needed});
 }
 
 /// The access unit's NAL units; false where there is none.

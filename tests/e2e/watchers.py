@@ -232,8 +232,8 @@ class Ffplay(_Process):
 
 
 class Mpv(_Process):
-    # As FFmpeg, whose library reads for it.
-    harmless = r"Skip \(|Opening |Found duplicated MOOV Atom"
+    # As FFmpeg, whose library reads for it; and that nobody asks it any more, when it is ended.
+    harmless = r"Skip \(|Opening |Found duplicated MOOV Atom|ipc_\d+\] Write error"
 
     def __init__(self, case, name, url, offset):
         self.offset = offset

@@ -195,6 +195,32 @@ TEST_CASE("decode times go on evenly where a segment reorders less than another"
     CHECK((units[i].dts - units[i - 1].dts & kMask) == kPicture);
 }
 
+TEST_CASE("rungs that reorder and rungs that do not begin at one decode time", "[ts]") {
+  // As x264 writes them: High with two pictures of reordering, and baseline with none.
+  static constexpr std::uint8_t kReorders[] = {0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05,
+                                               0xbb, 0x01, 0x6c, 0x80, 0x00, 0x00, 0x03, 0x00, 0x80,
+                                               0x00, 0x00, 0x1e, 0x07, 0x8c, 0x18, 0xcb};
+  static constexpr std::uint8_t kBaseline[] = {0x67, 0x42, 0xc0, 0x0d, 0xda, 0x05, 0x06, 0x7e,
+                                               0x7c, 0x04, 0x40, 0x00, 0x00, 0x03, 0x00, 0x40,
+                                               0x00, 0x00, 0x0f, 0x03, 0xc5, 0x0a, 0xa8};
+  const auto first_of = [](std::span<const std::uint8_t> sequence) {
+    std::vector<std::uint8_t> record{1, sequence[1], sequence[2], sequence[3], 0xff, 0xe1, 0};
+    record.push_back(static_cast<std::uint8_t>(sequence.size()));
+    record.insert(record.end(), sequence.begin(), sequence.end());
+    record.insert(record.end(), {1, 0, 4, 0x68, 0xef, 0xbc, 0xb0});
+    TrackInfo track = *test::h264_track({30, 1});
+    track.codec_configuration = Bytes::copy_of(record);
+    TsFile file;
+    add(file, segment_of(track, 90'000, {sample_of(unit_of({0x65}, 50), true, kPicture)}), {}, 1);
+    const auto units = file.pes(kVideoPid);
+    REQUIRE(units.size() == 1);
+    CHECK(units[0].pts == 90'000);
+    return units[0].dts;
+  };
+  CHECK(first_of(kReorders) == 72'000);
+  CHECK(first_of(kBaseline) == 72'000);
+}
+
 TEST_CASE("sound is in ADTS, some frames to a packet, at its exact time", "[ts]") {
   constexpr int kFrames = 94;
   TsFile file;
