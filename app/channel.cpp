@@ -183,9 +183,7 @@ void Channel::finish_source_renditions() {
   for (auto& entry : renditions_) {
     const bool is_encoded = std::any_of(rungs_.begin(), rungs_.end(),
                                         [&](const auto& rung) { return rung.name == entry.first; });
-    if (is_encoded) continue;
-    if (const Status status = entry.second->packager->finish(); !status.has_value())
-      context_.metrics.count_error("packager", status.error().code);
+    if (!is_encoded) finish(*entry.second->packager);
   }
   if (!ladder_ || ladder_is_draining_) return;
   ladder_is_draining_ = true;
@@ -298,12 +296,16 @@ Channel::Rendition& Channel::rendition(const std::string& rendition_name, MediaK
                                                     .init = std::move(init)});
   if (!slot) {
     slot = std::make_unique<Rendition>(window);
-    auto packager = packager::create({.part_target = context_.config.packager.part,
-                                      .metrics = &context_.metrics,
-                                      .channel = name_},
-                                     kind == MediaKind::kVideo ? slot->last_pictures : window);
-    CHECK(packager.has_value());  // Its options were checked with the configuration.
-    slot->packager = std::move(packager).value();
+    const auto package_for = [this](Sink<CmafChunk>& next) {
+      auto packager = packager::create({.part_target = context_.config.packager.part,
+                                        .metrics = &context_.metrics,
+                                        .channel = name_},
+                                       next);
+      CHECK(packager.has_value());  // Its options were checked with the configuration.
+      return std::move(packager).value();
+    };
+    slot->packager = package_for(kind == MediaKind::kVideo ? slot->last_pictures : window);
+    slot->older = package_for(output_->promised(rendition_name));
   }
   return *slot;
 }
@@ -354,8 +356,7 @@ void Channel::on_tracks(const ingest::SourceTracks& tracks) {
 /// What its part has so far goes out: the next picture comes from an encoder, later.
 void Channel::end_passthrough(Rendition& source) {
   open_part_.clear();
-  if (const Status status = source.packager->finish(); !status.has_value())
-    context_.metrics.count_error("packager", status.error().code);
+  finish(*source.packager);
 }
 
 void Channel::add_others(const std::vector<std::shared_ptr<const TrackInfo>>& tracks) {
@@ -398,12 +399,13 @@ void Channel::build_ladder(const Ladder& ladder, const TrackInfo& video) {
   const bool encodes = context_.config.transcode.enabled && ready_made_.empty();
   auto rungs = encodes ? transcode::plan_ladder(with_overrides(ladder), video, rules_.encode)
                        : std::vector<transcode::Rung>{};
-  std::vector<Sink<EncodedPacket>*> outputs;
-  outputs.reserve(rungs.size());
+  std::vector<Sink<EncodedPacket>*> outputs, older_outputs;
   for (auto& rung : rungs) {
     auto init = rung.is_on_demand ? describe(rung, video) : nullptr;
-    outputs.push_back(rendition(rung.name, MediaKind::kVideo, rung.bits_per_second, std::move(init))
-                          .packager.get());
+    const Rendition& made =
+        rendition(rung.name, MediaKind::kVideo, rung.bits_per_second, std::move(init));
+    outputs.push_back(made.packager.get());
+    older_outputs.push_back(made.older.get());
   }
   // A running worker takes new parameters in order.
   if (encoding_ && !ladder_is_draining_ && rungs == rungs_) return;
@@ -426,7 +428,8 @@ void Channel::build_ladder(const Ladder& ladder, const TrackInfo& video) {
                                     .remote = context_.remote_hosts,
                                     .devices = &context_.devices,
                                     .device_worker_path = context_.device_worker_path,
-                                    .source = source_track_},
+                                    .source = source_track_,
+                                    .older_outputs = older_outputs},
                                    outputs, loop_, context_.metrics);
   if (created.has_value()) {
     encoding_ = created.value().get();
@@ -455,9 +458,15 @@ std::shared_ptr<const InitSegment> Channel::describe(transcode::Rung& rung,
   return nullptr;
 }
 
+void Channel::finish(Sink<EncodedPacket>& packager) {
+  if (const Status status = packager.finish(); !status.has_value())
+    context_.metrics.count_error("packager", status.error().code);
+}
+
 void Channel::drop_ladder() {
   encoding_ = nullptr;
   ladder_.reset();
+  for (const auto& rung : rungs_) finish(*renditions_.at(rung.name)->older);
   admission_.set_rungs({}, nullptr);
 }
 

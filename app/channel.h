@@ -126,6 +126,7 @@ class Channel final : private ingest::TimelineEvents, private Sink<EncodedPacket
   void build_ladder(const Ladder& ladder, const TrackInfo& video);
   /// The init segment of a rung on demand; null, and it is encoded always, where it cannot be told.
   std::shared_ptr<const InitSegment> describe(transcode::Rung& rung, const TrackInfo& video) const;
+  void finish(Sink<EncodedPacket>& packager);
   void drop_ladder();
   Ladder with_overrides(Ladder ladder) const;
   bool is_off(const transcode::Rung& rung) const;

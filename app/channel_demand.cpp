@@ -81,13 +81,23 @@ void Channel::follow_demand() {
   if (!encoding_ || ladder_is_draining_) return;
   const auto wanted = admitted_rungs();
   if (wanted == encoding_->wanted()) return;
-  std::optional<SegmentNumber> first;
+  std::optional<SegmentNumber> first, promised;
+  std::vector<Sink<EncodedPacket>*> older_outputs;
   for (std::size_t i = 0; i < rungs_.size(); ++i) {
-    const SegmentNumber from = output_->demand(rungs_[i].name).from;
-    if (wanted[i] && !encoding_->wanted()[i] && from > 0)
-      first = std::min(first.value_or(from), from);
+    const hls::Demand demand = output_->demand(rungs_[i].name);
+    if (!wanted[i] || encoding_->wanted()[i] || demand.from == 0) continue;
+    first = std::min(first.value_or(demand.from), demand.from);
+    if (demand.promised == 0) continue;
+    promised = std::min(promised.value_or(demand.promised), demand.promised);
+    older_outputs.push_back(renditions_.at(rungs_[i].name)->older.get());
   }
-  encoding_->want(wanted, first ? backlog(*first) : std::vector<EncodedPacket>());
+  transcode::CatchUp catch_up;
+  if (first) catch_up.backlog = backlog(*first);
+  if (promised && !catch_up.backlog.empty())
+    catch_up.older = source_rendition_->last_pictures.packets_between(*promised, *first);
+  if (catch_up.older.empty())  // It is not kept any more.
+    for (auto* const output : older_outputs) finish(*output);
+  encoding_->want(wanted, std::move(catch_up));
 }
 
 std::vector<EncodedPacket> Channel::backlog(SegmentNumber first) const {

@@ -14,6 +14,7 @@ struct Channel::Rendition {
 
   LastPictures last_pictures;  ///< Of video.
   std::unique_ptr<Sink<EncodedPacket>> packager;
+  std::unique_ptr<Sink<EncodedPacket>> older;  ///< Of what was promised of an encoded rung.
 };
 
 }  // namespace millrace::app

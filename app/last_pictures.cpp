@@ -48,13 +48,25 @@ std::vector<EncodedPacket> LastPictures::packets() const {
   const auto newest = std::find_if(chunks_.rbegin(), chunks_.rend(),
                                    [](const Kept& kept) { return kept.chunk.is_independent; });
   return newest == chunks_.rend() ? std::vector<EncodedPacket>()
-                                  : packets_since(std::prev(newest.base()));
+                                  : packets_in(std::prev(newest.base()), chunks_.end());
 }
 
 std::vector<EncodedPacket> LastPictures::packets_from(SegmentNumber first) const {
-  return packets_since(std::find_if(chunks_.begin(), chunks_.end(), [first](const Kept& kept) {
+  return packets_in(find(first), chunks_.end());
+}
+
+std::vector<EncodedPacket> LastPictures::packets_between(SegmentNumber first,
+                                                         SegmentNumber end) const {
+  const auto begin = find(first);
+  return packets_in(begin, std::find_if(begin, chunks_.end(), [end](const Kept& kept) {
+                      return kept.chunk.segment_number >= end;
+                    }));
+}
+
+LastPictures::Chunks::const_iterator LastPictures::find(SegmentNumber first) const {
+  return std::find_if(chunks_.begin(), chunks_.end(), [first](const Kept& kept) {
     return kept.opens_segment && kept.chunk.is_independent && kept.chunk.segment_number >= first;
-  }));
+  });
 }
 
 bool LastPictures::ends_with(const EncodedPacket& packet) const {
@@ -63,9 +75,10 @@ bool LastPictures::ends_with(const EncodedPacket& packet) const {
   return apart < kRounding && apart > -kRounding;
 }
 
-std::vector<EncodedPacket> LastPictures::packets_since(Chunks::const_iterator first) const {
+std::vector<EncodedPacket> LastPictures::packets_in(Chunks::const_iterator first,
+                                                    Chunks::const_iterator end) const {
   std::vector<EncodedPacket> packets;
-  for (; first != chunks_.end(); ++first) {
+  for (; first != end; ++first) {
     auto more = packager::packets_of(first->chunk);
     if (first->opens_segment) {
       more.front().opens_segment = first->chunk.segment_number;

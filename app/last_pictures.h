@@ -32,6 +32,8 @@ class LastPictures final : public Sink<CmafChunk> {
   /// From the picture on that opens segment `first`, or the first segment behind it that is kept
   /// and opens with a key frame. Nothing from before a discontinuity.
   std::vector<EncodedPacket> packets_from(SegmentNumber first) const;
+  /// The segments from `first` up to `end`, which is not one of them, as far as they are kept.
+  std::vector<EncodedPacket> packets_between(SegmentNumber first, SegmentNumber end) const;
   /// Whether what is kept ends with this packet.
   bool ends_with(const EncodedPacket& packet) const;
   /// Whether there was a chunk since this was last asked.
@@ -49,7 +51,10 @@ class LastPictures final : public Sink<CmafChunk> {
   };
   using Chunks = std::deque<Kept>;
   void drop_first();
-  std::vector<EncodedPacket> packets_since(Chunks::const_iterator first) const;
+  /// The segment `first`, or the first one behind it that is kept and opens with a key frame.
+  Chunks::const_iterator find(SegmentNumber first) const;
+  std::vector<EncodedPacket> packets_in(Chunks::const_iterator first,
+                                        Chunks::const_iterator end) const;
 
   Sink<CmafChunk>& next_;
   Chunks chunks_;  ///< The first is independent.

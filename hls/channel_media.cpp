@@ -1,8 +1,10 @@
 // ChannelOutput: media, from memory or from disk.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "base/check.h"
 #include "hls/channel_output_rendition.h"
 #include "hls/responses.h"
 
@@ -32,9 +34,10 @@ std::size_t size_of(const std::vector<Bytes>& pieces) {
 }  // namespace
 
 void ChannelOutput::answer_media(const std::shared_ptr<net::HttpExchange>& exchange,
-                                 const MediaPath& path) {
+                                 const MediaPath& path, TimePoint came_at) {
   std::vector<Bytes> body;
   std::optional<ParkedRequests::Key> parked;
+  ParkedRequests* place = nullptr;
   Output* output = nullptr;
   MediaKind kind = MediaKind::kVideo;
   std::uint64_t target_seconds = 0;
@@ -52,16 +55,18 @@ void ChannelOutput::answer_media(const std::shared_ptr<net::HttpExchange>& excha
       if (path.object == MediaObject::kPart) {
         body = {window.find_part(path.number)};
         // The hinted part: "the server MUST […] hold the request until all bytes are available".
-        if (path.number == window.next_part() && !windows_.has_ended()) {
-          parked = park(output->parts, {path.number, 0},
-                        {.exchange = exchange, .since = context_.clock.steady_now()});
-          if (!parked) refusal = no_room();
-        }
+        if (path.number == window.next_part() && !windows_.has_ended()) place = &output->parts;
+      }
+      if (path.object == MediaObject::kSegment && window.is_promised(path.number))
+        place = &output->segments;
+      if (place) {
+        parked = park(*place, {path.number, 0}, {.exchange = exchange, .since = came_at});
+        if (!parked) refusal = no_room();
       }
     }
     if (size_of(body) == 0 && !parked) kept = find_kept(path);
   }
-  if (parked) return forget_when_aborted(*exchange, &output->parts, *parked);
+  if (parked) return forget_when_aborted(*exchange, place, *parked);
   if (kept)
     return answer_kept(
         exchange,
@@ -72,6 +77,42 @@ void ChannelOutput::answer_media(const std::shared_ptr<net::HttpExchange>& excha
                 {path.object, kind, std::string(path.start_id), path.number, target_seconds},
                 std::move(body));
 }
+
+// --- What was promised ------------------------------------------------------------------------
+
+Sink<CmafChunk>& ChannelOutput::promised(std::string_view rendition) {
+  const MutexLock lock(mutex_);
+  const auto found = std::ranges::find_if(outputs_, [rendition](const auto& output) {
+    return output->rendition.options.name == rendition;
+  });
+  CHECK(found != outputs_.end());
+  return (*found)->promised;
+}
+
+Status ChannelOutput::keep_promise(Output& output, CmafChunk chunk) {
+  WokenList woken;
+  {
+    const MutexLock lock(mutex_);
+    // Those who wait for another one wait again.
+    if (windows_.keep_promise(output.rendition, std::move(chunk)))
+      take(output.segments.take_all(), Woken::Why::kAgain, &output, woken);
+    account();
+  }
+  let_out(std::move(woken));
+  return ok();
+}
+
+Status ChannelOutput::break_promises(Output& output) {
+  WokenList woken;
+  {
+    const MutexLock lock(mutex_);
+    if (windows_.break_promises(output.rendition)) collect(woken);
+  }
+  let_out(std::move(woken));
+  return ok();
+}
+
+// --- From disk --------------------------------------------------------------------------------
 
 std::optional<DvrPast::Media> ChannelOutput::find_kept(const MediaPath& path) const {
   const DvrPast* const past = windows_.past();

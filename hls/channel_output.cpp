@@ -25,42 +25,6 @@ constexpr std::string_view kInterruptedText = "the server stops";
 
 }  // namespace
 
-OriginContext::OriginContext(Options its_options, Metrics& its_metrics, const Clock& its_clock)
-    : options(std::move(its_options)),
-      metrics(its_metrics),
-      clock(its_clock),
-      playlists(its_metrics),
-      window_bytes_gauge(its_metrics.gauge("millrace_hls_window_bytes",
-                                           "Media in memory, all channels together.")),
-      trimmed_segments(its_metrics.counter(
-          "millrace_hls_window_trimmed_segments_total",
-          "Segments that left playlists early because hls.max_window was reached.")),
-      parked_gauge(its_metrics.gauge("millrace_hls_parked_requests",
-                                     "Requests that wait for a part or a playlist.")),
-      parked_seconds(its_metrics.histogram("millrace_hls_parked_seconds",
-                                           "How long requests waited for a part or a playlist.",
-                                           latency_bounds())),
-      ts_cache(options.ts.max_cache_bytes, its_metrics, its_clock),
-      expected_until(its_clock.steady_now() + options.expected_for) {}
-
-bool OriginContext::make_room() {
-  if (parked.fetch_add(1) >= options.max_parked_requests) {
-    --parked;
-    return false;
-  }
-  parked_gauge.add(1);
-  return true;
-}
-
-void OriginContext::count_let_go(std::size_t requests) {
-  parked -= requests;
-  parked_gauge.add(-static_cast<double>(requests));
-}
-
-bool OriginContext::is_expected(std::string_view channel) const {
-  return clock.steady_now() < expected_until && options.expected.contains(channel);
-}
-
 ChannelOutput::ChannelOutput(std::string name, OriginContext& context,
                              const std::vector<DvrFound>& found)
     : name_(std::move(name)),
@@ -204,7 +168,7 @@ void ChannelOutput::interrupt() {
     const MutexLock lock(mutex_);
     is_interrupted_ = true;
     for (auto& output : outputs_)
-      for (auto* const place : {&output->playlists, &output->parts})
+      for (auto* const place : output->waiting())
         take(place->take_all(), Woken::Why::kInterrupted, output.get(), woken);
     take(beginners_.take_all(), Woken::Why::kInterrupted, nullptr, woken);
   }
@@ -219,7 +183,7 @@ void ChannelOutput::tick() {
     if (windows_.tick(now, context_.clock.wall_now())) vod_.clear();
     const std::chrono::seconds target(std::max(windows_.target_seconds(), kUsualTargetSeconds));
     for (auto& output : outputs_)
-      for (auto* const place : {&output->playlists, &output->parts})
+      for (auto* const place : output->waiting())
         take(place->take_since(now - kHoldTargets * target), Woken::Why::kTooLate, output.get(),
              woken);
     for (auto& output : outputs_) {
@@ -277,10 +241,12 @@ Demand ChannelOutput::demand(std::string_view rendition) const {
   const MutexLock lock(mutex_);
   for (const auto& output : outputs_) {
     if (output->rendition.options.name != rendition) continue;
-    const bool is_awaited = output->rendition.awaited > 0;
+    const Rendition& wanted = output->rendition;
+    const bool is_awaited = wanted.awaited > 0;
     return {.last_request =
                 output->playlists.size() > 0 ? context_.clock.steady_now() : output->last_request,
-            .from = is_awaited ? output->rendition.window->open_number() : 0};
+            .from = is_awaited ? wanted.window->open_number() : 0,
+            .promised = is_awaited ? wanted.promised : 0};
   }
   return {};
 }
@@ -379,7 +345,7 @@ void ChannelOutput::answer(const std::shared_ptr<net::HttpExchange>& exchange,
     case MediaObject::kTsSegment:
       return answer_ts(exchange, path, came_at.value_or(now));
     default:
-      return answer_media(exchange, path);
+      return answer_media(exchange, path, came_at.value_or(now));
   }
 }
 
@@ -413,7 +379,7 @@ void ChannelOutput::answer_playlist(const std::shared_ptr<net::HttpExchange>& ex
       is_idle = windows_.is_idle(output->rendition);
       ReloadDecision decision;
       if (is_idle)
-        decision = decide_idle(asked, *output);
+        decision = decide_idle(asked, *output, true);
       else if (!windows_.has_ended())
         decision = decide_reload(asked, output->rendition.window->edge());
       if (!is_idle && is_too_early(asked, *output)) {
@@ -454,12 +420,14 @@ bool ChannelOutput::is_too_early(const DeliveryDirectives& asked, const Output& 
          output.rendition.window->listed_count() == 0 && !(asked.dvr && windows_.lists_past());
 }
 
-ReloadDecision ChannelOutput::decide_idle(const DeliveryDirectives& asked, Output& output) {
+ReloadDecision ChannelOutput::decide_idle(const DeliveryDirectives& asked, Output& output,
+                                          bool promises) {
   ReloadDecision decision = decide_reload(asked, windows_.newest_edge());
   if (decision.answer == ReloadAnswer::kRefused) return decision;
   const MediaTime target = std::chrono::seconds(windows_.target_seconds());
   windows_.await(output.rendition,
-                 asked.media_sequence_number ? kCatchUpLowLatency : kCatchUpTargets * target);
+                 asked.media_sequence_number ? kCatchUpLowLatency : kCatchUpTargets * target,
+                 promises, context_.clock.steady_now());
   decision.answer = ReloadAnswer::kHeld;
   decision.wait_for = windows_.open_position();
   if (asked.media_sequence_number)
@@ -494,8 +462,11 @@ void ChannelOutput::abort(ParkedRequests& place, const ParkedRequests::Key& key)
 void ChannelOutput::collect(WokenList& woken) {
   collect_beginners(woken);
   for (auto& output : outputs_) {
-    if (output->playlists.size() == 0) continue;
     const auto& window = output->rendition.window;
+    // Of what was promised, and is not any more.
+    if (output->segments.size() > 0 && !(window && window->has_promises()))
+      take(output->segments.take_all(), Woken::Why::kAgain, output.get(), woken);
+    if (output->playlists.size() == 0) continue;
     const bool is_begun = window && (!window->is_empty() || output->rendition.options.init);
     if (windows_.has_ended() || !is_begun)
       take(output->playlists.take_all(), Woken::Why::kPlaylist, output.get(), woken);
@@ -508,7 +479,7 @@ void ChannelOutput::collect(WokenList& woken) {
 void ChannelOutput::collect_beginners(WokenList& woken) {
   if (beginners_.size() > 0 &&
       (windows_.has_ended() || windows_.is_ready(context_.clock.steady_now())))
-    take(beginners_.take_all(), Woken::Why::kBeginning, nullptr, woken);
+    take(beginners_.take_all(), Woken::Why::kAgain, nullptr, woken);
 }
 
 void ChannelOutput::collect_parts(Output& output, std::uint64_t part,
@@ -567,7 +538,7 @@ void ChannelOutput::answer_woken(const Woken& woken) {
     return decline(exchange, object, {503, "nothing new came in time"});
   if (woken.why == Woken::Why::kInterrupted)
     return decline(exchange, object, {503, kInterruptedText});
-  if (woken.why == Woken::Why::kBeginning) return answer_again(woken.request);
+  if (woken.why == Woken::Why::kAgain) return answer_again(woken.request);
   std::shared_ptr<const PlaylistSnapshot> playlist;
   std::shared_ptr<const TsPlaylist> ts;
   MediaKind kind = MediaKind::kVideo;

@@ -62,6 +62,7 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   ~ChannelOutput() override;
 
   Sink<CmafChunk>& add_rendition(RenditionOptions options) override;
+  Sink<CmafChunk>& promised(std::string_view rendition) override;
   void renditions_complete() override;
   void set_holding(bool is_holding) override;
   void refuse(std::string_view rendition, bool is_refused) override;
@@ -90,7 +91,8 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   struct Output;
   /// A parked request that has its answer.
   struct Woken {
-    enum class Why { kPlaylist, kPart, kBeginning, kTooLate, kInterrupted };
+    /// kAgain: what it waits for may be there, or will not come.
+    enum class Why { kPlaylist, kPart, kAgain, kTooLate, kInterrupted };
     ParkedRequest request;
     Why why = Why::kPlaylist;
     Output* output = nullptr;
@@ -118,11 +120,15 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
 
   Status push(Output& output, CmafChunk chunk);
   Status rest(Output& output);
+  Status keep_promise(Output& output, CmafChunk chunk);
+  Status break_promises(Output& output);
 
   /// The playlist has no whole segment yet.
   bool is_too_early(const DeliveryDirectives& asked, const Output& output) const REQUIRES(mutex_);
-  /// Of a rendition that is idle: the request waits for its media.
-  ReloadDecision decide_idle(const DeliveryDirectives& asked, Output& output) REQUIRES(mutex_);
+  /// Of a rendition that is idle: the request waits for its media. `promises`: it takes a playlist
+  /// whose older segments are still to come.
+  ReloadDecision decide_idle(const DeliveryDirectives& asked, Output& output, bool promises)
+      REQUIRES(mutex_);
   /// No playlist is served yet: the request waits for the first one. Nothing, and why, where there
   /// will be none.
   std::optional<ParkedRequests::Key> wait_for_beginning(
@@ -135,7 +141,8 @@ class ChannelOutput final : public Channel, public std::enable_shared_from_this<
   void answer_multivariant(const std::shared_ptr<net::HttpExchange>& exchange, TimePoint came_at);
   void answer_playlist(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path,
                        TimePoint came_at);
-  void answer_media(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path);
+  void answer_media(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path,
+                    TimePoint came_at);
   void answer_woken(const Woken& woken);
   // MPEG-TS (channel_ts.cpp).
   void answer_ts(const std::shared_ptr<net::HttpExchange>& exchange, const MediaPath& path,

@@ -112,7 +112,7 @@ void ChannelOutput::answer_ts_playlist(const std::shared_ptr<net::HttpExchange>&
       is_idle = windows_.is_idle(output->rendition);
       if (is_idle) {
         place = &output->playlists;
-        parked = park(*place, decide_idle({}, *output).wait_for,
+        parked = park(*place, decide_idle({}, *output, false).wait_for,
                       {.exchange = exchange,
                        .wants_ts = true,
                        .is_blocking_reload = false,

@@ -23,6 +23,8 @@ constexpr std::chrono::seconds kPatience(2);
 // A rendition that is awaited and has nothing when so many further segments have opened holds up
 // what leaves all windows.
 constexpr SegmentNumber kMostAwaited = 2;
+// Of a rendition's first promised segment, likewise: it is some two behind what was open then.
+constexpr SegmentNumber kMostPromised = 4;
 // Times are rounded to ticks and nanoseconds; no frame is as short.
 constexpr MediaTime kRounding = 1ms;
 // A longer hole at a segment's end is a gap: players step over shorter ones by themselves.
@@ -117,6 +119,8 @@ void ChannelWindows::open_segment(SegmentNumber number, MediaTime start, bool st
     if (!rendition->window && rendition->is_active) begin_window(*rendition, now);
     if (rendition->awaited > 0 && number > rendition->awaited + kMostAwaited)
       give_up(*rendition, now);
+    if (rendition->promised > 0 && number > rendition->promised + kMostPromised)
+      break_promises(*rendition);
     if (rendition->window) settle(*rendition, now);
   }
   trim(std::max(window_, kLeastTargets * promised()), now);
@@ -168,7 +172,7 @@ void ChannelWindows::rest(Rendition& rendition, TimePoint now) {
   give_up(rendition, now);
 }
 
-void ChannelWindows::await(Rendition& rendition, MediaTime depth) {
+void ChannelWindows::await(Rendition& rendition, MediaTime depth, bool promises, TimePoint now) {
   if (rendition.awaited > 0) return;
   const MediaTime from = opened_.back().start - depth;
   std::size_t count = 0;
@@ -179,9 +183,54 @@ void ChannelWindows::await(Rendition& rendition, MediaTime depth) {
         before->number <= rendition.shown || opened->start <= from)
       break;
   }
-  if (!rendition.window->has_open_parts()) rendition.window->reopen(count);
+  SegmentWindow& window = *rendition.window;
+  const bool is_open = window.has_open_parts();
+  if (!is_open) window.reopen(count);
+  rendition.promised = 0;
+  while (!is_open && promises && !past_ && window.open_number() + 1 < opened_.back().number) {
+    const OpenedSegment opened = *find_opened(window.open_number());
+    if (rendition.promised == 0) rendition.promised = opened.number;
+    window.promise(opened.start, end_of(opened.number) - opened.start, opened.starts_discontinuity,
+                   now);
+  }
   rendition.awaited = opened_.back().number;
   changed(rendition);
+}
+
+bool ChannelWindows::keep_promise(Rendition& rendition, CmafChunk chunk) {
+  const SegmentNumber number = chunk.segment_number;
+  if (!rendition.window || !rendition.window->is_promised(number)) return false;
+  SegmentWindow& window = *rendition.window;
+  const auto segment = window.find_complete(number);
+  const auto init = window.share_init(segment->line.map);
+  if (!init || init->bytes != chunk.init->bytes) return false;
+  auto& coming = rendition.coming;
+  if (coming.number != number) coming = {.number = number};
+  // Of one that lacks its beginning there is no more to show than of a gap.
+  const MediaTime begin = coming.chunks.empty() ? segment->line.start : coming.end;
+  if (chunk.start > begin + kRounding) return false;
+  coming.end = chunk.start + chunk.duration;
+  coming.chunks.push_back(std::move(chunk.bytes));
+  const MediaTime duration = playlist::from_printed(segment->line.duration);
+  if (coming.end + kRounding < segment->line.start + duration) return false;
+  std::size_t bytes = 0;
+  for (const Bytes& one : coming.chunks) bytes += one.size();
+  window.keep_promise(number, std::move(coming.chunks));
+  coming = {};
+  bytes_ += bytes;
+  rendition.segments.increment();
+  update_bandwidth(rendition, true, bytes, duration);
+  return true;
+}
+
+bool ChannelWindows::break_promises(Rendition& rendition) {
+  rendition.promised = 0;
+  rendition.coming = {};
+  const std::size_t broken = rendition.window ? rendition.window->break_promises() : 0;
+  if (broken == 0) return false;
+  rendition.gaps.increment(static_cast<double>(broken));
+  changed(rendition);
+  return true;
 }
 
 void ChannelWindows::refuse(Rendition& rendition, bool is_refused, TimePoint now) {
@@ -193,6 +242,7 @@ void ChannelWindows::refuse(Rendition& rendition, bool is_refused, TimePoint now
 
 void ChannelWindows::give_up(Rendition& rendition, TimePoint now) {
   rendition.awaited = 0;
+  break_promises(rendition);
   if (rendition.window) settle(rendition, now);
 }
 
@@ -290,6 +340,7 @@ void ChannelWindows::end(TimePoint now) {
   for (auto& rendition : renditions_) {
     rendition->is_resting = true;
     rendition->awaited = 0;
+    break_promises(*rendition);
     if (!rendition->window) continue;
     settle(*rendition, now);
     if (rendition->window->has_open_parts()) complete(*rendition, now);

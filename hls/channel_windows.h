@@ -44,6 +44,13 @@ class ChannelWindows {
     bool is_refused = false;      ///< And will have none, whoever asks.
     SegmentNumber awaited = 0;    ///< It was idle, and catches up to this segment; 0: it does not.
     SegmentNumber shown = 0;      ///< The newest segment in a playlist that somebody has got.
+    SegmentNumber promised = 0;  ///< The first that was promised when it was last awaited; 0: none.
+    /// What has come of the segment that is promised next.
+    struct Coming {
+      SegmentNumber number = 0;
+      MediaTime end{};
+      std::vector<Bytes> chunks = {};
+    } coming = {};
   };
 
   ChannelWindows(std::string channel, MediaTime window, std::uint64_t discontinuity_sequence,
@@ -81,8 +88,15 @@ class ChannelWindows {
   /// The rendition has no media for now.
   void rest(Rendition& rendition, TimePoint now);
   /// It is idle, and somebody wants it. It is to catch up from the first segment that ends within
-  /// `depth` of what is open now, as far as nobody has been told that there is a gap.
-  void await(Rendition& rendition, MediaTime depth);
+  /// `depth` of what is open now, as far as nobody has been told that there is a gap. `promises`:
+  /// all but the segment before the open one may come later, by keep_promise(); not where they go
+  /// to disk, which wants them in their order.
+  void await(Rendition& rendition, MediaTime depth, bool promises, TimePoint now);
+  /// A part of a segment that was promised, one after the other; of others they are passed over.
+  /// Whether that segment has all of its media now.
+  bool keep_promise(Rendition& rendition, CmafChunk chunk);
+  /// What is promised still will not come; whether there was any.
+  bool break_promises(Rendition& rendition);
   /// Whether nothing will come.
   void refuse(Rendition& rendition, bool is_refused, TimePoint now);
   /// Nothing came.

@@ -85,6 +85,9 @@ struct Demand {
   std::chrono::steady_clock::time_point last_request;
   /// It is idle and awaited, and its media is taken from this segment on. 0: it is not.
   SegmentNumber from = 0;
+  /// From this one up to `from` segments are listed whose media is still to come, through
+  /// Channel::promised(). 0: none.
+  SegmentNumber promised = 0;
 };
 
 struct ChannelStatus {
@@ -104,6 +107,10 @@ class Channel {
   /// existed before goes on in its window. kInvalidData from push(): a part of a segment that was
   /// not opened. The first one of sound is what MPEG-TS has beside each picture.
   virtual Sink<CmafChunk>& add_rendition(RenditionOptions options) = 0;
+  /// Where the media of segments goes that were promised (Demand), in their order; of others it is
+  /// passed over. Who asks for one of them meanwhile waits. finish(): there will be no more, and
+  /// what is missing is a gap. Of a rendition that was added; as that one's sink otherwise.
+  virtual Sink<CmafChunk>& promised(std::string_view rendition) = 0;
   /// All renditions of the publisher have been added; those of an earlier one that were not leave
   /// the multivariant playlist. It is served once each has its init segment, or 2 s from now.
   virtual void renditions_complete() = 0;

@@ -75,15 +75,68 @@ void SegmentWindow::complete_as_gap(MediaTime until, TimePoint now) {
   close(now);
 }
 
-void SegmentWindow::skip(MediaTime start, MediaTime duration, bool starts_discontinuity,
-                         TimePoint now) {
+void SegmentWindow::fill(MediaTime start, MediaTime duration, bool starts_discontinuity) {
   CHECK(!has_open_parts());
   open_.line.start = start;
   open_.line.duration = printed_between(start, start + duration);
   open_.line.map = map_;
   open_.line.starts_discontinuity = starts_discontinuity;
+}
+
+void SegmentWindow::skip(MediaTime start, MediaTime duration, bool starts_discontinuity,
+                         TimePoint now) {
+  fill(start, duration, starts_discontinuity);
   open_.line.is_gap = true;
   close(now);
+}
+
+void SegmentWindow::promise(MediaTime start, MediaTime duration, bool starts_discontinuity,
+                            TimePoint now) {
+  fill(start, duration, starts_discontinuity);
+  open_.is_promised = true;
+  ++promises_;
+  close(now);
+}
+
+template <typename Visitor>
+void SegmentWindow::each_promised(const Visitor& visit) {
+  if (promises_ == 0) return;
+  for (auto* const entries : {&listed_, &kept_})
+    for (Entry& entry : *entries)
+      if (entry.segment->is_promised) visit(entry.segment);
+}
+
+template <typename Change>
+void SegmentWindow::replace(std::shared_ptr<const WindowSegment>& segment, const Change& change) {
+  WindowSegment changed = *segment;
+  changed.is_promised = false;
+  change(changed);
+  segment = std::make_shared<const WindowSegment>(std::move(changed));
+  --promises_;
+}
+
+bool SegmentWindow::is_promised(SegmentNumber number) const {
+  if (promises_ == 0) return false;
+  const auto segment = find_complete(number);
+  return segment && segment->is_promised;
+}
+
+void SegmentWindow::keep_promise(SegmentNumber number, std::vector<Bytes> chunks) {
+  each_promised([&](std::shared_ptr<const WindowSegment>& segment) {
+    if (segment->line.number != number) return;
+    replace(segment, [&](WindowSegment& changed) {
+      for (const Bytes& chunk : chunks) changed.bytes += chunk.size();
+      changed.parts = std::move(chunks);
+    });
+  });
+}
+
+std::size_t SegmentWindow::break_promises() {
+  const std::size_t broken = promises_;
+  each_promised([&](std::shared_ptr<const WindowSegment>& segment) {
+    replace(segment, [](WindowSegment& changed) { changed.line.is_gap = true; });
+  });
+  return broken;
 }
 
 void SegmentWindow::close(TimePoint now) {
@@ -101,6 +154,7 @@ void SegmentWindow::reopen(std::size_t count) {
   for (; count > 0 && !listed_.empty() && listed_.back().segment->parts.empty(); --count) {
     open_.line.number = listed_.back().segment->line.number;
     listed_duration_ -= listed_.back().segment->line.duration;
+    promises_ -= listed_.back().segment->is_promised ? 1 : 0;
     listed_.pop_back();
   }
 }
@@ -146,8 +200,10 @@ void SegmentWindow::unlist_first(TimePoint now, std::chrono::nanoseconds target_
 
 std::size_t SegmentWindow::let_go(TimePoint now) {
   std::size_t freed = 0;
-  for (; !kept_.empty() && kept_.front().at <= now; kept_.pop_front())
+  for (; !kept_.empty() && kept_.front().at <= now; kept_.pop_front()) {
     freed += kept_.front().segment->bytes;
+    promises_ -= kept_.front().segment->is_promised ? 1 : 0;
+  }
   if (freed > 0) forget_inits();
   return freed;
 }
@@ -158,6 +214,7 @@ std::size_t SegmentWindow::clear() {
     for (const Entry& entry : *entries) freed += entry.segment->bytes;
   kept_.clear();
   listed_.clear();
+  promises_ = 0;
   const SegmentNumber number = open_.line.number;
   open_ = {};
   open_.line.number = number;

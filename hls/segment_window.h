@@ -20,9 +20,10 @@ namespace millrace::hls {
 /// A segment as its playlist has it, with its media. Immutable once it is complete.
 struct WindowSegment {
   playlist::Segment line;
-  std::vector<Bytes> parts;  ///< As many as line.parts.
+  std::vector<Bytes> parts;  ///< As many as line.parts; of one that was promised its chunks.
   std::size_t bytes = 0;
   std::shared_ptr<const DvrPlace> place{};  ///< On disk, or on the way there; null: nowhere.
+  bool is_promised = false;                 ///< It has no media yet, but will.
 };
 
 class SegmentWindow {
@@ -55,6 +56,16 @@ class SegmentWindow {
   void complete_as_gap(MediaTime until, TimePoint now);
   /// The open segment, which has no part, stays without media.
   void skip(MediaTime start, MediaTime duration, bool starts_discontinuity, TimePoint now);
+
+  /// The open segment, which has no part, is listed by its length alone: its media comes later, and
+  /// who asks for it waits.
+  void promise(MediaTime start, MediaTime duration, bool starts_discontinuity, TimePoint now);
+  bool has_promises() const { return promises_ > 0; }
+  bool is_promised(SegmentNumber number) const;
+  /// All media of one that is promised.
+  void keep_promise(SegmentNumber number, std::vector<Bytes> chunks);
+  /// What is promised still are gaps now; how many.
+  std::size_t break_promises();
 
   /// The newest `count` listed segments, or as many of them as have no media, are filled after all:
   /// the first of them is the open one. None of them is in a playlist that anybody has got.
@@ -107,6 +118,12 @@ class SegmentWindow {
 
   void close(TimePoint now);
   void forget_inits();
+  void fill(MediaTime start, MediaTime duration, bool starts_discontinuity);
+  /// A copy of it, which takes its place.
+  template <typename Change>
+  void replace(std::shared_ptr<const WindowSegment>& segment, const Change& change);
+  template <typename Visitor>
+  void each_promised(const Visitor& visit);
 
   std::deque<Entry> kept_;    ///< Have left the playlist.
   std::deque<Entry> listed_;  ///< Oldest first.
@@ -120,6 +137,7 @@ class SegmentWindow {
   playlist::PrintedTime listed_duration_ = 0;
   playlist::PrintedTime longest_playlist_ = 0;
   bool has_independent_segments_ = true;
+  std::size_t promises_ = 0;  ///< Of what is listed or kept.
 };
 
 }  // namespace millrace::hls

@@ -109,7 +109,7 @@ OnDemandLadder::~OnDemandLadder() {
 
 // --- What is wanted -----------------------------------------------------------------------------
 
-void OnDemandLadder::want(std::vector<bool> wanted, std::vector<EncodedPacket> backlog) {
+void OnDemandLadder::want(std::vector<bool> wanted, CatchUp catch_up) {
   CHECK(wanted.size() == outputs_.size());
   if (is_finished_) return;
   std::vector<std::size_t> added;
@@ -120,9 +120,48 @@ void OnDemandLadder::want(std::vector<bool> wanted, std::vector<EncodedPacket> b
     if (!std::exchange(outputs_[i].is_awaited, true)) outputs_[i].wanted_at = clock_.steady_now();
   }
   wanted_ = std::move(wanted);
+  std::erase_if(older_, [this](const Older& older) {
+    if (std::ranges::any_of(older.rungs, [this](std::size_t rung) { return wanted_[rung]; }))
+      return false;
+    drop_older(older);
+    return true;
+  });
   // Without a backlog they begin in hand_over().
-  if (!added.empty() && !backlog.empty()) begin_shift(added, backlog);
+  const bool begins =
+      !added.empty() && !catch_up.backlog.empty() && begin_shift(added, catch_up.backlog);
+  if (!catch_up.older.empty()) {
+    Older older{.rungs = std::move(added), .packets = std::move(catch_up.older), .after = 0};
+    for (const auto& packet : catch_up.backlog)
+      older.after = packet.opens_segment.value_or(older.after);
+    if (begins)
+      older_.push_back(std::move(older));
+    else
+      drop_older(older);
+  }
   show();
+}
+
+void OnDemandLadder::begin_older(std::size_t rung, SegmentNumber number) {
+  std::erase_if(older_, [&](const Older& older) {
+    const bool has_rung = std::ranges::find(older.rungs, rung) != older.rungs.end();
+    if (!has_rung || number < older.after) return false;
+    std::vector<Sink<EncodedPacket>*> outputs;
+    for (const std::size_t one : older.rungs) outputs.push_back(options_.older_outputs[one]);
+    auto shift = make_shift(older.rungs, std::move(outputs), older.packets);
+    if (!shift) {
+      drop_older(older);
+      return true;
+    }
+    end_shift(*shift);
+    shifts_.push_back(std::move(shift));
+    return true;
+  });
+}
+
+void OnDemandLadder::drop_older(const Older& older) {
+  for (const std::size_t rung : older.rungs)
+    if (const Status status = options_.older_outputs[rung]->finish(); !status.has_value())
+      metrics_.count_error("transcode", status.error().code);
 }
 
 bool OnDemandLadder::is_running(std::size_t rung) const {
@@ -136,30 +175,39 @@ bool OnDemandLadder::is_elsewhere() const {
                      [](const auto& shift) { return shift->worker->is_elsewhere(); });
 }
 
-bool OnDemandLadder::begin_shift(const std::vector<std::size_t>& rungs,
-                                 const std::vector<EncodedPacket>& backlog) {
+std::unique_ptr<OnDemandLadder::Shift> OnDemandLadder::make_shift(
+    const std::vector<std::size_t>& rungs, std::vector<Sink<EncodedPacket>*> outputs,
+    const std::vector<EncodedPacket>& backlog) {
   auto shift = std::make_unique<Shift>();
   Options options = options_;
   options.rungs.clear();
-  std::vector<Sink<EncodedPacket>*> lanes;
-  for (const std::size_t rung : rungs) {
-    options.rungs.push_back(options_.rungs[rung]);
-    shift->lanes.push_back(std::make_unique<Lane>(*this, rung));
-    lanes.push_back(shift->lanes.back().get());
-  }
+  for (const std::size_t rung : rungs) options.rungs.push_back(options_.rungs[rung]);
   options.on_drained = [this, of = shift.get()] {
     of->is_drained = true;
     sweep_timer_.start(std::chrono::nanoseconds(0), [this] { sweep(); });
   };
-  shift->worker = std::make_unique<WorkerLadder>(std::move(options), std::move(lanes), backlog,
+  shift->worker = std::make_unique<WorkerLadder>(std::move(options), std::move(outputs), backlog,
                                                  loop_, metrics_);
-  if (const Status status = shift->worker->start(); !status.has_value()) {
-    metrics_.count_error("transcode", status.error().code);
-    log::error("transcode", "no worker channel={} error={}", options_.channel,
-               status.error().message);
-    return false;
+  const Status status = shift->worker->start();
+  if (status.has_value()) return shift;
+  metrics_.count_error("transcode", status.error().code);
+  log::error("transcode", "no worker channel={} error={}", options_.channel,
+             status.error().message);
+  return nullptr;
+}
+
+bool OnDemandLadder::begin_shift(const std::vector<std::size_t>& rungs,
+                                 const std::vector<EncodedPacket>& backlog) {
+  std::vector<std::unique_ptr<Lane>> lanes;
+  std::vector<Sink<EncodedPacket>*> outputs;
+  for (const std::size_t rung : rungs) {
+    lanes.push_back(std::make_unique<Lane>(*this, rung));
+    outputs.push_back(lanes.back().get());
   }
-  for (const auto& lane : shift->lanes) outputs_[lane->rung()].lanes.push_back(lane.get());
+  auto shift = make_shift(rungs, std::move(outputs), backlog);
+  if (!shift) return false;
+  for (const auto& lane : lanes) outputs_[lane->rung()].lanes.push_back(lane.get());
+  shift->lanes = std::move(lanes);
   shifts_.push_back(std::move(shift));
   return true;
 }
@@ -215,6 +263,7 @@ void OnDemandLadder::deliver(std::size_t rung, EncodedPacket packet) {
     log::info("transcode", "rung begins channel={} rung={} after={:.0f}ms", options_.channel,
               options_.rungs[rung].name, std::chrono::duration<double, std::milli>(took).count());
   }
+  if (packet.opens_segment) begin_older(rung, *packet.opens_segment);
   if (output.sink == nullptr) return;
   if (const Status status = output.sink->push(std::move(packet)); !status.has_value()) {
     log::error("transcode", "rung ended channel={} rung={} error={}", options_.channel,
@@ -257,6 +306,7 @@ Status OnDemandLadder::finish() {
   if (std::exchange(is_finished_, true)) return ok();
   for (const auto& shift : shifts_)
     if (shift->is_fed) end_shift(*shift);
+  for (const Older& older : std::exchange(older_, {})) drop_older(older);
   show();
   if (shifts_.empty()) sweep_timer_.start(std::chrono::nanoseconds(0), [this] { sweep(); });
   return ok();
@@ -266,7 +316,8 @@ Result<std::unique_ptr<Ladder>> create(Options options,
                                        const std::vector<Sink<EncodedPacket>*>& outputs,
                                        net::EventLoop& loop, Metrics& metrics) {
   if (options.rungs.empty() || options.rungs.size() > worker::kMaxRungs ||
-      options.rungs.size() != outputs.size())
+      options.rungs.size() != outputs.size() ||
+      (!options.older_outputs.empty() && options.older_outputs.size() != outputs.size()))
     return Error{ErrorCode::kUnsupported, "transcode: a ladder has 1 to 16 rungs"};
   if (::access(options.worker_path.c_str(), X_OK) != 0)
     return Error{ErrorCode::kSystem, "transcode: " + options.worker_path + " cannot be run"};

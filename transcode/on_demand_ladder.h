@@ -4,7 +4,9 @@
 // A rung that is wanted while others run gets a worker of its own at once, which catches up with
 // the running segment; where the next segment opens one worker for all takes over, since there
 // every encoder begins with a key frame. The worker before ends with what it was fed, and its
-// successor's packets wait until it has: an output sees one sequence.
+// successor's packets wait until it has: an output sees one sequence. What is older than that has a
+// worker and outputs of its own, which begin once it has opened the running segment: a viewer at
+// the live edge does not wait for it.
 //
 // Thread: the channel's loop.
 #include <chrono>
@@ -29,7 +31,7 @@ class OnDemandLadder final : public Ladder {
                  net::EventLoop& loop, Metrics& metrics);
   ~OnDemandLadder() override;
 
-  void want(std::vector<bool> wanted, std::vector<EncodedPacket> backlog) override;
+  void want(std::vector<bool> wanted, CatchUp catch_up) override;
   const std::vector<bool>& wanted() const override { return wanted_; }
   bool is_elsewhere() const override;
   Status push(EncodedPacket packet) override;
@@ -40,6 +42,12 @@ class OnDemandLadder final : public Ladder {
   class Lane;
   /// What a worker is fed with, and what it encodes.
   struct Shift;
+  /// Older segments that wait for their turn.
+  struct Older {
+    std::vector<std::size_t> rungs;
+    std::vector<EncodedPacket> packets;
+    SegmentNumber after;  ///< Which any of them has to open before.
+  };
   /// Where a rung's packets go, and who brings them: the first lane's pass, the others' wait.
   struct Output {
     Sink<EncodedPacket>* sink;  ///< Null once it has failed.
@@ -53,7 +61,14 @@ class OnDemandLadder final : public Ladder {
   /// False where no worker can be started.
   bool begin_shift(const std::vector<std::size_t>& rungs,
                    const std::vector<EncodedPacket>& backlog);
+  /// Null where no worker can be started.
+  std::unique_ptr<Shift> make_shift(const std::vector<std::size_t>& rungs,
+                                    std::vector<Sink<EncodedPacket>*> outputs,
+                                    const std::vector<EncodedPacket>& backlog);
   void end_shift(Shift& shift);
+  /// The rung has opened that segment: what waits for it begins.
+  void begin_older(std::size_t rung, SegmentNumber number);
+  void drop_older(const Older& older);
   /// A segment opens: one worker for all that is wanted.
   void hand_over();
   void deliver(std::size_t rung, EncodedPacket packet);
@@ -74,7 +89,8 @@ class OnDemandLadder final : public Ladder {
   std::vector<Output> outputs_;
   std::vector<bool> wanted_;
   std::vector<std::unique_ptr<Shift>> shifts_;  ///< In order of their start.
-  std::size_t shown_ = 0;                       ///< Of what `running_` has.
+  std::vector<Older> older_;
+  std::size_t shown_ = 0;  ///< Of what `running_` has.
   bool is_finished_ = false;
   std::function<void()> on_drained_;
   net::Timer sweep_timer_;

@@ -310,6 +310,19 @@ struct Options {
   Devices* devices = nullptr;     ///< Of this machine; null: the CPU. Outlives it.
   std::string device_worker_path = {};  ///< The millrace-transcoder-gpu binary, for devices.
   std::shared_ptr<const TrackInfo> source = nullptr;  ///< As far as it is known; for devices.
+  /// Of each rung: where CatchUp::older goes, with finish() behind it. Empty: there will be none.
+  /// They outlive the ladder.
+  std::vector<Sink<EncodedPacket>*> older_outputs = {};
+};
+
+/// What a rung begins with that is wanted anew.
+struct CatchUp {
+  /// All packets of the source from one that opens a segment up to the newest pushed. Empty: it
+  /// begins with the next picture that opens a segment.
+  std::vector<EncodedPacket> backlog;
+  /// Whole segments in front of it, which can wait until that has been caught up with: another
+  /// worker makes them, for the older outputs.
+  std::vector<EncodedPacket> older = {};
 };
 
 /// The encoded rungs of a channel, each of them only while it is wanted. The source's video goes in
@@ -317,11 +330,9 @@ struct Options {
 /// source's, on pictures of the same pts.
 class Ladder : public Sink<EncodedPacket> {
  public:
-  /// One for each rung; none is at first. A rung that is wanted anew begins with `backlog`: all
-  /// packets of the source from one that opens a segment up to the newest pushed; where that is
-  /// empty, with the next picture that opens a segment. One that is wanted no more ends where the
-  /// next segment opens: its output gets finish(). Without a wanted rung no worker runs.
-  virtual void want(std::vector<bool> wanted, std::vector<EncodedPacket> backlog) = 0;
+  /// One for each rung; none is at first. One that is wanted no more ends where the next segment
+  /// opens: its output gets finish(). Without a wanted rung no worker runs.
+  virtual void want(std::vector<bool> wanted, CatchUp catch_up) = 0;
   /// Of want().
   virtual const std::vector<bool>& wanted() const = 0;
   /// Whether all that is encoded is on other machines, or would be: it costs nothing here.

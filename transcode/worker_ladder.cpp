@@ -14,7 +14,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kWatchEvery(250);
-// At the end, when nothing is fed any more.
+// At the end, when nothing is fed any more, of one that has begun.
 constexpr std::chrono::milliseconds kSilence(1000);
 // What one takes to start on a busy machine; and an encoder that stands.
 constexpr std::chrono::seconds kHang(3);
@@ -416,7 +416,7 @@ void WorkerLadder::watch() {
     if (const auto why = hang(now); !why.empty()) end_worker(why, ErrorCode::kTimedOut);
   } else if (worker_ && state_ == State::kDraining &&
              (now - drain_began_ > kLongestDrain ||
-              now - std::max(drain_began_, heard_at_) > kSilence)) {
+              now - std::max(drain_began_, heard_at_) > (is_ready_ ? kSilence : kHang))) {
     end_worker("does not finish", ErrorCode::kTimedOut);
   }
   watch_timer_.start(kWatchEvery, [this] { watch(); });

@@ -44,7 +44,7 @@ bool is_in_ts(const ChannelWindows& windows, const Rendition& rendition) {
 }
 
 bool is_in_ts(const SegmentWindow& window, const WindowSegment& segment) {
-  if (segment.line.is_gap) return false;
+  if (segment.line.is_gap || segment.is_promised) return false;
   const auto init = window.share_init(segment.line.map);
   return init && is_in_ts(*init->track);
 }
@@ -58,7 +58,8 @@ const Rendition* ts_sound(const ChannelWindows& windows) {
 }
 
 std::size_t ts_listed_count(const ChannelWindows& windows, const Rendition& rendition) {
-  if (!rendition.window) return 0;
+  // What it will have it had better list at once: gaps that a player has been told of stay gaps.
+  if (!rendition.window || rendition.window->has_promises()) return 0;
   const SegmentWindow& window = *rendition.window;
   const Rendition* const sound = ts_sound(windows);
   std::size_t count = window.listed_count();

@@ -35,6 +35,10 @@ struct FakeOutput final : hls::Channel {
   Sink<CmafChunk>& add_rendition(hls::RenditionOptions options) override {
     return windows[options.name];
   }
+  std::map<std::string, Window> older;
+  Sink<CmafChunk>& promised(std::string_view rendition) override {
+    return older[std::string(rendition)];
+  }
   void renditions_complete() override {}
   void set_holding(bool) override {}
   void refuse(std::string_view, bool) override {}

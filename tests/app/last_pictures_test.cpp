@@ -68,6 +68,12 @@ TEST_CASE("a rendition's newest segments are known, each by the picture that ope
   CHECK(std::count_if(packets.begin(), packets.end(),
                       [](const auto& packet) { return packet.opens_segment.has_value(); }) == 3);
   CHECK(last.ends_with(packets.back()));
+  const auto between = last.packets_between(10, 12);
+  REQUIRE(between.size() == 100);
+  CHECK(between[0].opens_segment == 10);
+  CHECK(between[50].opens_segment == 11);
+  CHECK(last.packets_between(1, 10).size() == 50);  // Of the first that is kept.
+  CHECK(last.packets_between(1, 2).empty());
   CHECK_FALSE(last.ends_with(packets[118]));
   // Four are kept, the running one included.
   CHECK(last.packets_from(1).front().opens_segment == 9);

@@ -51,6 +51,12 @@ def rungs_are_encoded_while_somebody_asks(case):
     gaps = [s.gap for s in first.segments]
     # (Four where a segment opened meanwhile.)
     expect(gaps == sorted(gaps, reverse=True) and gaps.count(False) in (3, 4), f"gaps {gaps}")
+    # The oldest of them may still be on its way: who asks for it waits.
+    oldest = next(s for s in first.segments if not s.gap)
+    began = time.monotonic()
+    got = httpc.fetch(f"{server.base}/live/ladder/180p/{oldest.uri}")
+    expect(got.status == 200, f"the oldest segment is answered {got.status}")
+    case.note(f"its oldest segment {(time.monotonic() - began) * 1000:.0f} ms later")
     known = {s.msn: s for s in media(server, "source").segments}
     for segment in first.segments:
         expect(segment.msn not in known or segment.pdt == known[segment.msn].pdt,

@@ -433,6 +433,7 @@ TEST_CASE("who asks for MPEG-TS of an idle rung waits for it, and is its demand"
   CHECK(awaited == 1);
   CHECK(f.output->demand("480p").last_request == f.clock.steady_now());
   CHECK(f.output->demand("480p").from > 0);
+  CHECK(f.output->demand("480p").promised == 0);
   test::ChunkSource chunks;
   chunks.init = rung_init;
   chunks.duration = 2s;

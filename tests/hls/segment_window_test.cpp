@@ -161,3 +161,35 @@ TEST_CASE("clearing gives all bytes back", "[window]") {
   CHECK(window.is_empty());
   CHECK(window.find_part(33).empty());
 }
+
+TEST_CASE("a segment is listed by its length before it has media, which it gets or is a gap",
+          "[window]") {
+  SegmentWindow window(100, 0);
+  ChunkSource source;
+  window.announce(source.init);
+  const MediaTime start = source.at;
+  window.promise(start, 2s, false, kNow);
+  window.promise(start + 2s, 2s, false, kNow);
+  CHECK(window.has_promises());
+  CHECK(window.open_number() == 102);
+  CHECK(window.listed_duration() == 400'000);
+  CHECK_FALSE(window.listed(0).line.is_gap);
+  CHECK_FALSE(window.has_media());
+  CHECK(window.is_promised(100));
+  CHECK_FALSE(window.is_promised(99));
+  CHECK(window.find_segment(100).empty());
+
+  // One that has left the playlist meanwhile is asked for all the same.
+  window.unlist_first(kNow, 2s);
+  window.keep_promise(100, {source.next().bytes, source.next().bytes});
+  CHECK_FALSE(window.is_promised(100));
+  CHECK(window.find_segment(100).size() == 2);
+  CHECK(window.find_complete(100)->bytes == 2000);
+  CHECK(window.is_promised(101));
+
+  CHECK(window.break_promises() == 1);
+  CHECK(window.listed(0).line.is_gap);
+  CHECK_FALSE(window.has_promises());
+  CHECK(window.break_promises() == 0);
+  CHECK(window.clear() == 2000);
+}

@@ -64,7 +64,8 @@ struct Show {
                            .part_target = 200ms,
                            .on_crash = [this](auto crash) { crashes.push_back(std::move(crash)); },
                            .devices = devices,
-                           .device_worker_path = path},
+                           .device_worker_path = path,
+                           .older_outputs = {&older_large, &older_small}},
                           {&large, &small}, loop, metrics);
     REQUIRE(created.has_value());
     ladder = std::move(created).value();
@@ -120,6 +121,7 @@ struct Show {
   Metrics metrics;
   std::vector<EncodedPacket> clip;
   RecordingSink large, small;
+  RecordingSink older_large, older_small;  ///< Of CatchUp::older.
   std::vector<transcode::WorkerCrash> crashes;
   std::unique_ptr<transcode::Ladder> ladder;
   net::Timer timer;

@@ -39,12 +39,12 @@ struct Idle : Show {
     return output.packets.empty() || output.is_finished ||
            output.newest() + kAhead >= clip[fed - 1].pts;
   }
-  /// What has gone in since the running segment opened.
-  std::vector<EncodedPacket> backlog() const {
-    const std::size_t begin = (fed - 1) / kGroup * kGroup;
+  std::vector<EncodedPacket> packets(std::size_t begin, std::size_t end) const {
     return {clip.begin() + static_cast<std::ptrdiff_t>(begin),
-            clip.begin() + static_cast<std::ptrdiff_t>(fed)};
+            clip.begin() + static_cast<std::ptrdiff_t>(end)};
   }
+  /// What has gone in since the running segment opened.
+  std::vector<EncodedPacket> backlog() const { return packets((fed - 1) / kGroup * kGroup, fed); }
   bool run_until(const RecordingSink& output, std::size_t count) {
     return run([&] { return output.packets.size() >= count; });
   }
@@ -79,7 +79,7 @@ TEST_CASE("a rung that is wanted begins with the running segment, the others sta
           "[ladder]") {
   Idle show(3);
   show.feed_until(kGroup + 17);
-  show.ladder->want({false, true}, show.backlog());
+  show.ladder->want({false, true}, {show.backlog()});
   CHECK(show.workers() == 1);
   REQUIRE(show.run_until(show.small, 17));
   show.feed_until(show.clip.size());
@@ -87,6 +87,42 @@ TEST_CASE("a rung that is wanted begins with the running segment, the others sta
   check_part(show.small, show.clip, kGroup, 3 * kGroup);
   CHECK(show.large.packets.empty());
   CHECK(show.workers() == 1);
+}
+
+TEST_CASE("segments before the backlog are made once it has opened, for outputs of their own",
+          "[ladder]") {
+  Idle show(4, {false, false}, transcode::Profile::kBalanced);
+  show.feed_until(3 * kGroup + 17);
+  show.ladder->want({false, true}, {show.backlog(), show.packets(kGroup, 3 * kGroup)});
+  CHECK(show.workers() == 1);
+  REQUIRE(show.run([&show] {
+    CHECK((show.older_small.packets.empty() || !show.small.packets.empty()));
+    return show.older_small.is_finished;
+  }));
+  check_part(show.older_small, show.clip, kGroup, 3 * kGroup);
+  CHECK(show.older_large.packets.empty());
+  CHECK_FALSE(show.older_large.is_finished);
+  // They cost the rung nothing.
+  show.feed_until(show.clip.size());
+  REQUIRE(show.ladder->finish().has_value());
+  REQUIRE(show.run([&show] { return show.small.is_finished; }));
+  check_part(show.small, show.clip, 3 * kGroup, 4 * kGroup);
+  CHECK(show.workers() == 0);
+  CHECK(show.restarts() == 0);
+}
+
+TEST_CASE("segments before the backlog end with who wanted them", "[ladder]") {
+  Idle show(4);
+  show.feed_until(3 * kGroup + 17);
+  show.ladder->want({false, true}, {show.backlog(), show.packets(kGroup, 3 * kGroup)});
+  SECTION("when it is wanted no more") {
+    show.ladder->want({false, false}, {});
+  }
+  SECTION("when the show is over") {
+    REQUIRE(show.ladder->finish().has_value());
+  }
+  CHECK(show.older_small.is_finished);
+  CHECK(show.older_small.packets.empty());
 }
 
 TEST_CASE("without a backlog a wanted rung begins with the next segment", "[ladder]") {
@@ -107,7 +143,7 @@ TEST_CASE("a further rung does not interrupt the one that runs, and shares its w
   Idle show(4, {true, false}, profile);
   show.feed_until(kGroup + 12);
   REQUIRE(show.run_until(show.large, kGroup + 12 - held));
-  show.ladder->want({true, true}, show.backlog());
+  show.ladder->want({true, true}, {show.backlog()});
   CHECK(show.workers() == 2);
   REQUIRE(show.run_until(show.small, 12 - held));
   show.feed_until(3 * kGroup + 12);
@@ -138,7 +174,7 @@ TEST_CASE("a rung that nobody wants any more ends with its segment, and may begi
 
   show.feed_until(4 * kGroup + 3);
   show.small.packets.clear();
-  show.ladder->want({false, true}, show.backlog());
+  show.ladder->want({false, true}, {show.backlog()});
   show.feed_until(show.clip.size());
   REQUIRE(show.run_until(show.small, 2 * kGroup));
   check_part(show.small, show.clip, 4 * kGroup, 6 * kGroup);
@@ -150,7 +186,7 @@ TEST_CASE("what is wanted again before its segment ends goes on as if nothing ha
   show.feed_until(kGroup + 12);
   show.ladder->want({true, false}, {});
   show.feed_until(kGroup + 20);
-  show.ladder->want({true, true}, show.backlog());
+  show.ladder->want({true, true}, {show.backlog()});
   CHECK(show.workers() == 1);
   show.feed_until(show.clip.size());
   REQUIRE(show.run_until(show.small, 3 * kGroup));
