@@ -23,8 +23,8 @@ constexpr std::chrono::seconds kPatience(2);
 // A rendition that is awaited and has nothing when so many further segments have opened holds up
 // what leaves all windows.
 constexpr SegmentNumber kMostAwaited = 2;
-// Of a rendition's first promised segment, likewise: it is some two behind what was open then.
-constexpr SegmentNumber kMostPromised = 4;
+// The same of what was promised, from its first segment on, which is three behind what was open.
+constexpr SegmentNumber kMostPromised = 3 + kMostAwaited;
 // Times are rounded to ticks and nanoseconds; no frame is as short.
 constexpr MediaTime kRounding = 1ms;
 // A longer hole at a segment's end is a gap: players step over shorter ones by themselves.

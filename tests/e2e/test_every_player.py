@@ -100,6 +100,7 @@ def switch(watchers):
                 wait_for(lambda: watcher.height() == height, 15, f"{height} lines")
             except Failure as failure:
                 watcher.complain(f"{failure}; it shows {watcher.height()} of {watcher.heights()}")
+            watcher.settle()
 
 
 class InBrowsers:

@@ -292,8 +292,10 @@ TEST_CASE("who asks for a segment that is promised waits for it", "[output][idle
   }
   SECTION("nor for long") {
     f.next(105);
-    CHECK_FALSE(first->answer.has_value());
     f.next(106);
+    f.loop.poll();
+    CHECK_FALSE(first->answer.has_value());
+    f.next(107);
     f.loop.poll();
     REQUIRE(first->answer.has_value());
     CHECK(first->answer->status == 404);
