@@ -71,6 +71,30 @@ void remove_file(const std::string& path) {
     log::error("dvr", "{}", system_error("cannot remove", path).message);
 }
 
+/// 0 where it is not there. kSystem: it cannot be looked at. kDenied: it is a symbolic link or
+/// something else that is none of ours.
+Result<std::uint64_t> size_of(const std::string& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return std::uint64_t{0};
+    return system_error("cannot look at", path);
+  }
+  if (!S_ISREG(status.st_mode))
+    return Error{ErrorCode::kDenied, fmt::format("no plain file: {}", path)};
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+/// Of a plain file: a symbolic link in its place may point to anything that we can write to.
+Status cut_off(const std::string& path, std::uint64_t size) {
+  // Not blocking: nor does a pipe hold up the start.
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (descriptor < 0) return system_error("cannot cut off the torn end of", path);
+  const bool is_cut = ::ftruncate(descriptor, static_cast<off_t>(size)) == 0;
+  Status status = is_cut ? ok() : system_error("cannot cut off the torn end of", path);
+  ::close(descriptor);
+  return status;
+}
+
 /// kSystem: it cannot be read, perhaps only for now. kLimitExceeded: it is none of ours.
 Result<Bytes> read_whole(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -110,6 +134,20 @@ std::vector<std::string> names_in(const fs::path& folder, bool folders) {
   if (error) log::error("dvr", "cannot read {}: {}", folder.string(), error.message());
   std::sort(names.begin(), names.end());
   return names;
+}
+
+void tell_left_alone(const std::string& media_path, const Error& why) {
+  log::error("dvr", "left alone until the next start path={} error={}", media_path, why.message);
+}
+
+/// Media that has no index: a crash came between the two.
+void remove_without_index(const std::string& media_path) {
+  const fs::path index_path = fs::path(media_path).replace_extension(kIndexSuffix);
+  std::error_code error;
+  const auto status = fs::symlink_status(index_path, error);
+  if (status.type() == fs::file_type::not_found) return remove_file(media_path);
+  if (const auto index = size_of(index_path.string()); !index.has_value())
+    tell_left_alone(media_path, index.error());
 }
 
 /// A channel's, and its renditions'; those with anything in them stay.
@@ -198,14 +236,9 @@ void DvrFiles::load(std::vector<DvrFound>& found) {
       for (const auto& name : names_in(place, false))
         if (fs::path(name).extension() == kIndexSuffix)
           load_file(channel_name, rendition, (place / name).string(), found);
-      // Media without an index: a crash came between the two.
-      for (const auto& name : names_in(place, false)) {
-        fs::path media = place / name;
-        if (media.extension() != kMediaSuffix) continue;
-        if (std::error_code error;
-            !fs::exists(fs::path(media).replace_extension(kIndexSuffix), error) && !error)
-          remove_file(media.string());
-      }
+      for (const auto& name : names_in(place, false))
+        if (fs::path(name).extension() == kMediaSuffix)
+          remove_without_index((place / name).string());
     }
     remove_empty_folders(folder / channel_name);
   }
@@ -215,17 +248,10 @@ void DvrFiles::load_file(const std::string& channel_name, const std::string& ren
                          const std::string& index_path, std::vector<DvrFound>& found) {
   const std::string media_path = fs::path(index_path).replace_extension(kMediaSuffix).string();
   const auto bytes = read_whole(index_path);
-  std::error_code error;
-  std::uintmax_t media_bytes = fs::file_size(media_path, error);
-  if (error == std::errc::no_such_file_or_directory) {
-    media_bytes = 0;
-    error.clear();
-  }
-  if (!bytes.has_value() || error) {
-    log::error("dvr", "left alone until the next start path={} error={}", media_path,
-               error ? error.message() : bytes.error().message);
-    return;
-  }
+  if (!bytes.has_value()) return tell_left_alone(media_path, bytes.error());
+  const auto media_size = size_of(media_path);
+  if (!media_size.has_value()) return tell_left_alone(media_path, media_size.error());
+  const std::uint64_t media_bytes = media_size.value();
   auto parsed = parse_dvr_index(bytes.value().span());
   // What is beyond the media was not written: such records go, and all behind them.
   std::size_t segments = 0;
@@ -250,9 +276,9 @@ void DvrFiles::load_file(const std::string& channel_name, const std::string& ren
   std::erase_if(index.inits, [&](const DvrInitRecord& init) {
     return init.range.offset + init.range.size > media_bytes;
   });
-  if (::truncate(index_path.c_str(), static_cast<off_t>(index.good_bytes)) != 0 ||
-      ::truncate(media_path.c_str(), static_cast<off_t>(end_of(index))) != 0)
-    log::warning("dvr", "{}", system_error("cannot cut off the torn end of", media_path).message);
+  for (const auto& cut :
+       {cut_off(index_path, index.good_bytes), cut_off(media_path, end_of(index))})
+    if (!cut.has_value()) log::warning("dvr", "{}", cut.error().message);
 
   auto media = std::make_shared<DvrFile>(media_path);
   DvrFound one{.channel = channel_name, .rendition = rendition, .index = index, .places = {}};

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "base/log.h"
+#include "tests/base/captured_errors.h"
 #include "tests/hls/dvr/dvr_jobs.h"
 #include "tests/support/temporary_folder.h"
 
@@ -254,6 +255,47 @@ TEST_CASE("what symbolic links point to is not read and not removed", "[dvr]") {
   DvrFiles files(f.options(), f.metrics);
   REQUIRE(files.open(f.now).has_value());
   CHECK(fs::exists(elsewhere.path / "source" / "a.m4s"));
+}
+
+TEST_CASE("a symbolic link in the place of a file is told, and costs nothing else", "[dvr]") {
+  Fixture f;
+  {
+    DvrFiles files(f.options(), f.metrics);
+    REQUIRE(files.open(f.now).has_value());
+    for (const char* const rendition : {"source", "audio"}) {
+      f.jobs.rendition = rendition;
+      for (SegmentNumber number = 1; number <= 2; ++number)
+        REQUIRE(files.write(f.jobs.job(number)).has_value());
+    }
+  }
+  const fs::path link = f.files(GENERATE(".m4s", ".index")).at(1);
+  test::TemporaryFolder elsewhere;
+  const fs::path target = elsewhere.path / "target";
+  fs::rename(link, target);
+  fs::create_symlink(target, link);
+  // Nothing, too short to be what it was, and what it was with something behind it.
+  const std::uintmax_t target_bytes = GENERATE(0, 5, 100'000);
+  fs::resize_file(target, target_bytes);
+  if (target_bytes == 0) fs::remove(target);
+  DvrFiles files(f.options(), f.metrics);
+  std::string lines;
+  std::vector<DvrFound> found;
+  {
+    const test::CapturedErrors captured;
+    log::set_level(log::Level::kWarning);
+    found = files.open(f.now).value();
+    log::set_level(log::Level::kOff);
+    lines = captured.text();
+  }
+  CHECK((fs::exists(target) ? fs::file_size(target) : 0) == target_bytes);
+  CHECK(f.files(".m4s").size() == 2);
+  CHECK(f.files(".index").size() == 2);
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].rendition == "audio");
+  CHECK(found[0].index.segments.size() == 2);
+  CHECK(lines.find("left alone until the next start path=" + f.files(".m4s").at(1).string()) !=
+        std::string::npos);
+  CHECK(lines.find("no plain file: " + link.string()) != std::string::npos);
 }
 
 TEST_CASE("a folder that cannot be had is said at the start", "[dvr]") {
