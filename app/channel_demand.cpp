@@ -61,9 +61,9 @@ std::vector<bool> Channel::rungs_in_demand() const {
 }
 
 std::vector<bool> Channel::admitted_rungs() {
-  const bool is_elsewhere = encoding_ && encoding_->is_elsewhere();
-  auto admitted = is_elsewhere ? admission_.admit_elsewhere(rungs_in_demand())
-                               : admission_.admit(rungs_in_demand(), context_.clock.steady_now());
+  auto admitted = encoding_->is_elsewhere() ? admission_.admit_elsewhere(rungs_in_demand())
+                                            : admission_.admit(rungs_in_demand(), encoding_->help(),
+                                                               context_.clock.steady_now());
   for (std::size_t i = 0; i < rungs_.size(); ++i)
     output_->refuse(rungs_[i].name, admission_.is_refused(i) || is_off(rungs_[i]));
   return admitted;
@@ -72,7 +72,7 @@ std::vector<bool> Channel::admitted_rungs() {
 /// What it was admitted with is others' until there is a source again.
 void Channel::on_drained() {
   is_drained_ = true;
-  admission_.admit(std::vector<bool>(rungs_.size()), context_.clock.steady_now());
+  admission_.give_back();
 }
 
 /// What nobody wants ends with its segment; what is wanted anew catches up from where the first of

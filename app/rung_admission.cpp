@@ -44,15 +44,20 @@ void RungAdmission::set_rungs(const std::vector<transcode::Rung>& rungs,
   show();
 }
 
-std::vector<bool> RungAdmission::admit(const std::vector<bool>& wanted, TimePoint now) {
+std::vector<bool> RungAdmission::admit(const std::vector<bool>& wanted, const Helps& helps,
+                                       TimePoint now) {
   std::vector<bool> admitted(rungs_.size());
   // What a rung gives back is there for the next one.
   for (std::size_t i = 0; i < rungs_.size(); ++i)
-    if (!wanted[i]) rungs_[i].place.reset();
+    if (!wanted[i] || !is_charged_rightly(i, wanted, helps)) rungs_[i].place.reset();
   // The smallest first: of two that do not fit together it is the one to have.
-  for (std::size_t i = rungs_.size(); i-- > 0;) admitted[i] = admit(rungs_[i], wanted[i], now);
+  for (std::size_t i = rungs_.size(); i-- > 0;) admitted[i] = admit(i, wanted, helps, now);
   show();
   return admitted;
+}
+
+void RungAdmission::give_back() {
+  for (State& state : rungs_) state.place.reset();
 }
 
 std::vector<bool> RungAdmission::admit_elsewhere(std::vector<bool> wanted) {
@@ -64,7 +69,33 @@ std::vector<bool> RungAdmission::admit_elsewhere(std::vector<bool> wanted) {
   return wanted;
 }
 
-bool RungAdmission::admit(State& state, bool is_wanted, TimePoint now) {
+/// What a device does of the rung, or would do if its worker began now.
+Result<transcode::DeviceHelp> RungAdmission::help_of(std::size_t rung,
+                                                     const std::vector<bool>& wanted,
+                                                     const Helps& helps) const {
+  if (helps[rung]) return *helps[rung];
+  // All that are wanted share a worker in the end.
+  std::vector<transcode::Rung> together{rungs_[rung].request.rung};
+  for (std::size_t i = 0; i < rungs_.size(); ++i)
+    if (i != rung && wanted[i]) together.push_back(rungs_[i].request.rung);
+  ASSIGN_OR_RETURN(const auto all,
+                   devices_.help(like_.channel, together, *rungs_[rung].request.source));
+  return all.front();
+}
+
+/// One that is shed is dealt with as such.
+bool RungAdmission::is_charged_rightly(std::size_t rung, const std::vector<bool>& wanted,
+                                       const Helps& helps) const {
+  const State& state = rungs_[rung];
+  if (!state.place || state.place->is_shed()) return true;
+  const auto help = help_of(rung, wanted, helps);
+  return help.has_value() && help.value() == state.request.help;
+}
+
+bool RungAdmission::admit(std::size_t rung, const std::vector<bool>& wanted, const Helps& helps,
+                          TimePoint now) {
+  State& state = rungs_[rung];
+  const bool is_wanted = wanted[rung];
   if (state.place && !state.place->is_shed()) return true;
   if (std::exchange(state.place, nullptr)) {
     refuse(state, "the machine is full", now);
@@ -72,10 +103,15 @@ bool RungAdmission::admit(State& state, bool is_wanted, TimePoint now) {
   }
   if (state.is_refused && now < state.retry_at) return false;
   if (!is_wanted && !state.is_refused) return false;
-  state.request.help = devices_.help(state.request.rung, *state.request.source);
+  const auto help = help_of(rung, wanted, helps);
+  if (help.has_value()) state.request.help = help.value();
   if (!is_wanted) {
-    state.is_refused = !capacity_.would_fit(state.request);
+    state.is_refused = !help.has_value() || !capacity_.would_fit(state.request);
     state.retry_at = now + kRetryAfter;
+    return false;
+  }
+  if (!help.has_value()) {
+    refuse(state, help.error().message, now);
     return false;
   }
   auto place = capacity_.admit(state.request);

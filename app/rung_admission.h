@@ -2,11 +2,13 @@
 // Which of the rungs that somebody wants may be encoded: a channel's places on the machine.
 //
 // A rung that does not fit, or was shed, is refused. Every few seconds it is looked whether it
-// would fit now; then it is admitted, if somebody wants it still.
+// would fit now; then it is admitted, if somebody wants it still. One whose worker has come to
+// another device, or from it to the CPU, is admitted anew by what it costs there.
 //
 // Thread: the channel's loop.
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,7 @@ namespace millrace::app {
 class RungAdmission {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
+  using Helps = std::vector<std::optional<transcode::DeviceHelp>>;
 
   /// References outlive it.
   RungAdmission(std::string channel, int priority, transcode::Profile profile,
@@ -28,8 +31,11 @@ class RungAdmission {
   /// Other rungs, or another source: all places are given back, and nothing is refused.
   void set_rungs(const std::vector<transcode::Rung>& rungs,
                  const std::shared_ptr<const TrackInfo>& source);
-  /// Those of `wanted` that may be encoded. Places of the others are given back.
-  std::vector<bool> admit(const std::vector<bool>& wanted, TimePoint now);
+  /// Those of `wanted` that may be encoded. Places of the others are given back. `helps`: as
+  /// transcode::Ladder's.
+  std::vector<bool> admit(const std::vector<bool>& wanted, const Helps& helps, TimePoint now);
+  /// Nothing is encoded any more: all places are given back.
+  void give_back();
   /// Where other machines encode them: all of `wanted`. All places are given back, and nothing is
   /// refused.
   std::vector<bool> admit_elsewhere(std::vector<bool> wanted);
@@ -43,7 +49,11 @@ class RungAdmission {
     TimePoint retry_at;
   };
 
-  bool admit(State& state, bool is_wanted, TimePoint now);
+  Result<transcode::DeviceHelp> help_of(std::size_t rung, const std::vector<bool>& wanted,
+                                        const Helps& helps) const;
+  bool is_charged_rightly(std::size_t rung, const std::vector<bool>& wanted,
+                          const Helps& helps) const;
+  bool admit(std::size_t rung, const std::vector<bool>& wanted, const Helps& helps, TimePoint now);
   void refuse(State& state, const std::string& why, TimePoint now);
   void show();
 

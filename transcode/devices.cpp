@@ -57,6 +57,9 @@ struct RankedDevices::Device {
   std::string last_failed_channel = {};  ///< Since a worker ran well.
   std::string last_failure = {};
 
+  DeviceHelp help(const Rung& rung) const {
+    return {.decodes = true, .encodes = has(found.encodes, rung.codec)};
+  }
   int encoders_for(const std::vector<Rung>& rungs) const {
     return static_cast<int>(std::count_if(rungs.begin(), rungs.end(), [this](const auto& rung) {
       return has(found.encodes, rung.codec);
@@ -86,8 +89,7 @@ class RankedDevices::DevicePlace final : public Place {
 
   const std::string& device() const override { return name_; }
   DeviceHelp help(const Rung& rung) const override {
-    return {.decodes = device_ != nullptr,
-            .encodes = device_ && has(device_->found.encodes, rung.codec)};
+    return device_ ? device_->help(rung) : DeviceHelp{};
   }
   void failed(std::string_view why) override {
     has_failed_ = true;
@@ -151,11 +153,10 @@ bool RankedDevices::is_left_to_others(const std::string& channel, const Device& 
   return failure != failures_.end() && !failure->second.is_over(now);
 }
 
-Result<std::unique_ptr<Devices::Place>> RankedDevices::choose(const std::string& channel,
-                                                              const std::vector<Rung>& rungs,
-                                                              const TrackInfo& source) {
+Result<std::shared_ptr<RankedDevices::Device>> RankedDevices::best(const std::string& channel,
+                                                                   const std::vector<Rung>& rungs,
+                                                                   const TrackInfo& source) const {
   const auto now = clock_.steady_now();
-  const MutexLock lock(mutex_);
   std::shared_ptr<Device> best;
   if (policy_ != DevicePolicy::kCpu)
     for (const auto& device : devices_)
@@ -166,6 +167,14 @@ Result<std::unique_ptr<Devices::Place>> RankedDevices::choose(const std::string&
     return Error{ErrorCode::kLimitExceeded,
                  fmt::format("transcode.devices: gpu-only, and none of {} devices can take it",
                              devices_.size())};
+  return best;
+}
+
+Result<std::unique_ptr<Devices::Place>> RankedDevices::choose(const std::string& channel,
+                                                              const std::vector<Rung>& rungs,
+                                                              const TrackInfo& source) {
+  const MutexLock lock(mutex_);
+  ASSIGN_OR_RETURN(const auto best, this->best(channel, rungs, source));
   auto place =
       std::make_unique<DevicePlace>(*this, best, channel, best ? best->encoders_for(rungs) : 0,
                                     best ? load_of(rungs, source) : 0);
@@ -180,14 +189,15 @@ Result<std::unique_ptr<Devices::Place>> RankedDevices::choose(const std::string&
   return std::unique_ptr<Place>(std::move(place));
 }
 
-DeviceHelp RankedDevices::help(const Rung& rung, const TrackInfo& source) const {
-  const auto now = clock_.steady_now();
+Result<std::vector<DeviceHelp>> RankedDevices::help(const std::string& channel,
+                                                    const std::vector<Rung>& rungs,
+                                                    const TrackInfo& source) const {
   const MutexLock lock(mutex_);
-  if (policy_ == DevicePolicy::kCpu) return {};
-  for (const auto& device : devices_)
-    if (is_usable(*device, source, 1, now))
-      return {.decodes = true, .encodes = has(device->found.encodes, rung.codec)};
-  return {};
+  ASSIGN_OR_RETURN(const auto best, this->best(channel, rungs, source));
+  std::vector<DeviceHelp> helps;
+  helps.reserve(rungs.size());
+  for (const auto& rung : rungs) helps.push_back(best ? best->help(rung) : DeviceHelp{});
+  return helps;
 }
 
 // --- Failure ------------------------------------------------------------------------------------

@@ -40,7 +40,8 @@ class RankedDevices final : public Devices {
   void set_found(std::vector<FoundDevice> found) override;
   Result<std::unique_ptr<Place>> choose(const std::string& channel, const std::vector<Rung>& rungs,
                                         const TrackInfo& source) override;
-  DeviceHelp help(const Rung& rung, const TrackInfo& source) const override;
+  Result<std::vector<DeviceHelp>> help(const std::string& channel, const std::vector<Rung>& rungs,
+                                       const TrackInfo& source) const override;
   std::vector<DeviceStatus> status() const override;
 
  private:
@@ -48,6 +49,9 @@ class RankedDevices final : public Devices {
   class DevicePlace;
   using TimePoint = std::chrono::steady_clock::time_point;
 
+  /// Null: the CPU's.
+  Result<std::shared_ptr<Device>> best(const std::string& channel, const std::vector<Rung>& rungs,
+                                       const TrackInfo& source) const REQUIRES(mutex_);
   bool is_usable(const Device& device, const TrackInfo& source, int encoders, TimePoint now) const
       REQUIRES(mutex_);
   bool is_left_to_others(const std::string& channel, const Device& device, TimePoint now) const

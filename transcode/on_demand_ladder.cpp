@@ -175,6 +175,14 @@ bool OnDemandLadder::is_elsewhere() const {
                      [](const auto& shift) { return shift->worker->is_elsewhere(); });
 }
 
+std::vector<std::optional<DeviceHelp>> OnDemandLadder::help() const {
+  std::vector<std::optional<DeviceHelp>> helps(outputs_.size());
+  for (const auto& shift : shifts_)
+    for (std::size_t i = 0; shift->is_fed && i < shift->lanes.size(); ++i)
+      helps[shift->lanes[i]->rung()] = shift->worker->help(i);
+  return helps;
+}
+
 std::unique_ptr<OnDemandLadder::Shift> OnDemandLadder::make_shift(
     const std::vector<std::size_t>& rungs, std::vector<Sink<EncodedPacket>*> outputs,
     const std::vector<EncodedPacket>& backlog) {

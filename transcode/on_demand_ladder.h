@@ -14,6 +14,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/clock.h"
@@ -34,6 +35,7 @@ class OnDemandLadder final : public Ladder {
   void want(std::vector<bool> wanted, CatchUp catch_up) override;
   const std::vector<bool>& wanted() const override { return wanted_; }
   bool is_elsewhere() const override;
+  std::vector<std::optional<DeviceHelp>> help() const override;
   Status push(EncodedPacket packet) override;
   Status finish() override;
 

@@ -139,6 +139,7 @@ struct FoundDevice {
 struct DeviceHelp {
   bool decodes = false;
   bool encodes = false;
+  friend bool operator==(const DeviceHelp&, const DeviceHelp&) = default;
 };
 
 struct DeviceStatus {
@@ -174,8 +175,10 @@ class Devices {
   virtual Result<std::unique_ptr<Place>> choose(const std::string& channel,
                                                 const std::vector<Rung>& rungs,
                                                 const TrackInfo& source) = 0;
-  /// What a device would do for a worker that began now.
-  virtual DeviceHelp help(const Rung& rung, const TrackInfo& source) const = 0;
+  /// What a device would do for each of the rungs, were choose() called now; its errors.
+  virtual Result<std::vector<DeviceHelp>> help(const std::string& channel,
+                                               const std::vector<Rung>& rungs,
+                                               const TrackInfo& source) const = 0;
   virtual std::vector<DeviceStatus> status() const = 0;
 };
 
@@ -337,6 +340,9 @@ class Ladder : public Sink<EncodedPacket> {
   virtual const std::vector<bool>& wanted() const = 0;
   /// Whether all that is encoded is on other machines, or would be: it costs nothing here.
   virtual bool is_elsewhere() const = 0;
+  /// What a device does of each rung just now: a worker whose device fails goes on without it, or
+  /// with another. Empty where no worker of this machine encodes the rung.
+  virtual std::vector<std::optional<DeviceHelp>> help() const = 0;
 };
 
 /// Killing a worker interrupts outputs up to the next key frame; the first packet behind it has

@@ -217,6 +217,11 @@ bool WorkerLadder::is_elsewhere() const {
   return options_.remote != nullptr && options_.remote->has_host();
 }
 
+std::optional<DeviceHelp> WorkerLadder::help(std::size_t rung) const {
+  if (!worker_ || !worker_->is_here()) return std::nullopt;
+  return place_ ? place_->help(options_.rungs[rung]) : DeviceHelp{};
+}
+
 // --- What comes back --------------------------------------------------------------------------
 
 void WorkerLadder::on_received(std::span<const std::uint8_t> bytes) {
@@ -344,9 +349,8 @@ void WorkerLadder::account(const worker::Statistics& before, const worker::Stati
     const auto cpu = spent(earlier.cpu, rung.cpu);
     decoding -= cpu;
     drops |= rung.frames_dropped > earlier.frames_dropped;
-    const DeviceHelp help = place_ ? place_->help(options_.rungs[i]) : DeviceHelp{};
     options_.capacity->observe(encoding_of(options_.rungs[i], options_.profile, *sent_track_,
-                                           options_.part_target, help.encodes),
+                                           options_.part_target, help(i)->encodes),
                                more(earlier.frames_encoded, rung.frames_encoded), cpu);
   }
   options_.capacity->observe(decoding_of(*sent_track_, is_on_device()),

@@ -40,6 +40,8 @@ class WorkerLadder final : public Sink<EncodedPacket> {
   Status finish() override;
   /// As Ladder's; while no worker runs: whether the next one would be.
   bool is_elsewhere() const;
+  /// As Ladder's, of one of options.rungs.
+  std::optional<DeviceHelp> help(std::size_t rung) const;
 
  private:
   enum class State { kRunning, kWaitingToRestart, kDraining, kFinished };

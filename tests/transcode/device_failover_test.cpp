@@ -44,6 +44,9 @@ transcode::FoundDevice fake(int number) {
           .problem = {}};
 }
 
+using Helps = std::vector<std::optional<transcode::DeviceHelp>>;
+constexpr transcode::DeviceHelp kOnDevice{.decodes = true, .encodes = true};
+
 struct DeviceShow {
   explicit DeviceShow(transcode::DevicePolicy policy = transcode::DevicePolicy::kPreferGpu)
       : devices(transcode::create_devices(policy, metrics, clock)) {
@@ -63,8 +66,10 @@ TEST_CASE("a ladder is made on a device", "[devices]") {
   DeviceShow on;
   Show show(make_clip({.frames = 75}), MILLRACE_TRANSCODER, transcode::Profile::kBalanced,
             {true, true}, on.devices.get());
+  CHECK(show.ladder->help() == Helps(2));
   REQUIRE(show.run_until_delivered(5));
   CHECK(on.ladders(0) == 1);
+  CHECK(show.ladder->help() == Helps(2, kOnDevice));
   REQUIRE(show.run_to_end());
   check_rung(show.large, show.clip);
   check_rung(show.small, show.clip);
@@ -85,8 +90,13 @@ TEST_CASE("a device that fails in mid-stream is left for another one, then for t
   // The same make: nothing is missing where the next one goes on in time.
   REQUIRE(show.run_until_delivered(70));
   CHECK(on.ladders(1) == 1);
+  CHECK(show.ladder->help() == Helps(2, kOnDevice));
   show.ahead = 64;  // The next one waits for a segment to open.
   fakes.tell(1, failure);
+  // What it costs is the CPU's from here on.
+  REQUIRE(show.run([&] {
+    return show.restarts() == 2 && show.ladder->help() == Helps(2, transcode::DeviceHelp{});
+  }));
   REQUIRE(show.run_to_end());
   CHECK(show.restarts() == 2);
   CHECK(on.ladders(0) + on.ladders(1) == 0);

@@ -42,6 +42,12 @@ struct Fixture {
     REQUIRE(place.has_value());
     return std::move(place).value();
   }
+  std::vector<DeviceHelp> help(const std::string& channel, const TrackInfo& source = source_of()) {
+    auto helps = devices.help(channel, kRungs, source);
+    REQUIRE(helps.has_value());
+    REQUIRE(helps.value().size() == kRungs.size());
+    return std::move(helps).value();
+  }
   std::string name_for(const std::string& channel, const TrackInfo& source = source_of()) {
     return choose(channel, source)->device();
   }
@@ -89,14 +95,15 @@ TEST_CASE("a device without an encoder decodes, and helps with no more", "[devic
   CHECK(place->device() == "cuda:0");
   CHECK(place->help(kRungs[0]).decodes);
   CHECK_FALSE(place->help(kRungs[0]).encodes);
-  CHECK(f.devices.help(kRungs[0], source_of()).decodes);
-  CHECK_FALSE(f.devices.help(kRungs[0], source_of(Codec::kAv1)).decodes);
+  CHECK(f.help("a")[0] == DeviceHelp{.decodes = true, .encodes = false});
+  CHECK(f.help("a", source_of(Codec::kAv1))[0] == DeviceHelp{});
 }
 
 TEST_CASE("no more encoders are asked for than a device has at once", "[devices]") {
   Fixture f({device("cuda:0", 3)});
   const auto first = f.choose("a");
   CHECK(first->device() == "cuda:0");
+  CHECK(f.help("b")[0] == DeviceHelp{});
   CHECK(f.name_for("b").empty());
 }
 
@@ -106,6 +113,8 @@ TEST_CASE("by policy there is no device, or nothing else", "[devices]") {
   CHECK(only.name_for("a") == "cuda:0");
   CHECK(only.devices.choose("a", kRungs, source_of(Codec::kAv1)).error().code ==
         ErrorCode::kLimitExceeded);
+  CHECK(only.devices.help("a", kRungs, source_of(Codec::kAv1)).error().code ==
+        ErrorCode::kLimitExceeded);
 }
 
 TEST_CASE("a channel whose worker failed on a device goes elsewhere, for longer each time",
@@ -113,7 +122,9 @@ TEST_CASE("a channel whose worker failed on a device goes elsewhere, for longer 
   Fixture f({device("cuda:0")});
   f.choose("a")->failed("signal 11");
   CHECK(f.name_for("a").empty());
+  CHECK(f.help("a")[0] == DeviceHelp{});
   CHECK(f.name_for("b") == "cuda:0");  // Others stay.
+  CHECK(f.help("b")[0] == DeviceHelp{.decodes = true, .encodes = true});
   f.clock.advance(29s);
   CHECK(f.name_for("a").empty());
   f.clock.advance(1s);
@@ -142,7 +153,7 @@ TEST_CASE("a device on which two channels fail in succession is left out for all
   second->failed("its decoder failed");
   CHECK(f.devices.status()[0].is_left_out);
   CHECK(f.name_for("d") == "cuda:1");
-  CHECK_FALSE(f.devices.help(kRungs[0], source_of(Codec::kAv1)).decodes);
+  CHECK(f.help("d")[0].decodes);
   f.clock.advance(10s);
   CHECK_FALSE(f.devices.status()[0].is_left_out);
 }
