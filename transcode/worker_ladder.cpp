@@ -91,30 +91,36 @@ Status WorkerLadder::start() {
 
 // --- Feeding ----------------------------------------------------------------------------------
 
-Status WorkerLadder::choose_place() {
-  place_.reset();  // Before: its share may be what the next one needs.
+Status WorkerLadder::choose_device() {
   const auto& kept = backlog_.packets();
   const auto source = kept.empty() ? options_.source : kept.back().track;
-  const bool is_elsewhere = options_.remote != nullptr && options_.remote->has_host();
-  if (options_.devices == nullptr || !source || is_elsewhere) return ok();
+  if (options_.devices == nullptr || !source) return ok();
   ASSIGN_OR_RETURN(place_, options_.devices->choose(options_.channel, options_.rungs, *source));
   return ok();
 }
 
-Status WorkerLadder::spawn_worker() {
-  RETURN_IF_ERROR(choose_place());
+/// On a host, else on a device of this machine or its CPU, as `transcode.devices` has it.
+Status WorkerLadder::start_link() {
+  place_.reset();  // Before: its share may be what the next one needs.
+  WorkerEvents events{.on_received = [this](auto bytes) { on_received(bytes); },
+                      .on_exited = [this](auto how) { on_exited(how); },
+                      .on_no_host = [this] { on_no_host(); }};
+  if (options_.remote != nullptr)
+    worker_ = start_remote_worker(*options_.remote, options_.channel, loop_, events);
+  if (worker_) return ok();
+  RETURN_IF_ERROR(choose_device());
   WorkerLimits limits{.memory = options_.worker_memory,
                       .cores = options_.worker_cores,
                       .turn = options_.worker_turn ? options_.worker_turn->fetch_add(1) : 0};
   if (is_on_device()) limits.memory = 0;  // A driver maps more than there is to limit.
-  ASSIGN_OR_RETURN(worker_, start_worker({.channel = options_.channel,
-                                          .path = is_on_device() ? options_.device_worker_path
-                                                                 : options_.worker_path,
-                                          .limits = limits,
-                                          .remote = is_on_device() ? nullptr : options_.remote},
-                                         loop_,
-                                         {.on_received = [this](auto bytes) { on_received(bytes); },
-                                          .on_exited = [this](auto how) { on_exited(how); }}));
+  ASSIGN_OR_RETURN(worker_, start_local_worker(
+                                is_on_device() ? options_.device_worker_path : options_.worker_path,
+                                limits, loop_, std::move(events)));
+  return ok();
+}
+
+Status WorkerLadder::spawn_worker() {
+  RETURN_IF_ERROR(start_link());
   workers_.add(1);
   worker_began_ = heard_at_ = clock_.steady_now();
   frames_ = {};
@@ -364,6 +370,21 @@ void WorkerLadder::on_exited(const std::string& how) {
   end_worker(last_words_.empty() ? how : last_words_, ErrorCode::kClosed);
 }
 
+/// No failure of the ladder's: what the hosts were sent is kept, and begins here.
+void WorkerLadder::on_no_host() {
+  log::warning("transcode", "no host has a worker, it is to run here channel={}", options_.channel);
+  worker_.reset();
+  workers_.add(-1);
+  if (const Status status = spawn_worker(); status.has_value()) {
+    if (state_ == State::kDraining) worker_->close_sending();
+  } else if (state_ == State::kDraining) {
+    metrics_.count_error("transcode", status.error().code);
+    finish_outputs();
+  } else {
+    wait_to_restart(status.error());
+  }
+}
+
 void WorkerLadder::end_worker(std::string_view why, ErrorCode code) {
   const bool has_finished = state_ == State::kDraining && why == "exit code 0";
   if (!has_finished) worker_->blame(why);
@@ -402,15 +423,18 @@ void WorkerLadder::report_crash(std::string_view why) const {
 
 void WorkerLadder::restart() {
   restarts_.increment();
-  if (const Status status = spawn_worker(); !status.has_value()) {
-    metrics_.count_error("transcode", status.error().code);
-    const auto delay = backoff_.next_delay(std::chrono::nanoseconds(0));
-    log::warning("transcode", "no worker channel={} why=\"{}\" restart_in={}ms", options_.channel,
-                 status.error().message, delay.count());
-    restart_timer_.start(delay, [this] { restart(); });
-    return;
-  }
+  if (const Status status = spawn_worker(); !status.has_value())
+    return wait_to_restart(status.error());
   state_ = State::kRunning;
+}
+
+void WorkerLadder::wait_to_restart(const Error& why) {
+  metrics_.count_error("transcode", why.code);
+  const auto delay = backoff_.next_delay(std::chrono::nanoseconds(0));
+  log::warning("transcode", "no worker channel={} why=\"{}\" restart_in={}ms", options_.channel,
+               why.message, delay.count());
+  state_ = State::kWaitingToRestart;
+  restart_timer_.start(delay, [this] { restart(); });
 }
 
 void WorkerLadder::watch() {

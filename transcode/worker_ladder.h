@@ -48,7 +48,8 @@ class WorkerLadder final : public Sink<EncodedPacket> {
   struct RungState;
 
   Status spawn_worker();
-  Status choose_place();
+  Status start_link();
+  Status choose_device();
   bool is_on_device() const { return place_ && !place_->device().empty(); }
   worker::Configuration configuration() const;
   worker::RungStart start_of(const RungState& rung) const;
@@ -63,9 +64,11 @@ class WorkerLadder final : public Sink<EncodedPacket> {
   void end_catch_up();
   void on_delivered();
   void on_exited(const std::string& how);
+  void on_no_host();
   void end_worker(std::string_view why, ErrorCode code);
   void report_crash(std::string_view why) const;
   void restart();
+  void wait_to_restart(const Error& why);
   void watch();
   std::string_view hang(std::chrono::steady_clock::time_point now) const;
   void finish_outputs();

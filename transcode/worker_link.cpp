@@ -4,20 +4,12 @@
 #include <vector>
 
 #include "base/log.h"
+#include "net/child_process.h"
 #include "transcode/remote_hosts.h"
 #include "transcode/worker/protocol.h"
 
 namespace millrace::transcode {
 namespace {
-
-Result<std::unique_ptr<net::ChildProcess>> spawn_here(const WorkerPlace& place,
-                                                      net::EventLoop& loop, WorkerEvents events) {
-  const WorkerLimits& limits = place.limits;
-  return net::spawn(
-      place.path,
-      {std::to_string(limits.memory), std::to_string(limits.cores), std::to_string(limits.turn)},
-      loop, std::move(events));
-}
 
 class LocalLink final : public WorkerLink {
  public:
@@ -35,36 +27,32 @@ class LocalLink final : public WorkerLink {
 /// One host after the other until a worker greets.
 class RemoteLink final : public WorkerLink {
  public:
-  RemoteLink(WorkerPlace place, std::unique_ptr<RemoteHosts::Place> host, net::EventLoop& loop,
-             WorkerEvents events)
-      : place_(std::move(place)),
+  RemoteLink(RemoteHosts& hosts, std::unique_ptr<RemoteHosts::Place> host, std::string channel,
+             net::EventLoop& loop, WorkerEvents events, std::chrono::milliseconds patience)
+      : hosts_(hosts),
+        channel_(std::move(channel)),
         loop_(loop),
         events_(std::make_shared<const WorkerEvents>(std::move(events))),
+        patience_(patience),
         timer_(loop) {
     try_host(std::move(host));
   }
 
   void send(Bytes bytes) override {
-    if (!has_greeted_ && !here_) sent_.push_back(bytes);
-    if (here_)
-      here_->send(std::move(bytes));
-    else if (connection_)
-      connection_->send(std::move(bytes));
+    if (!has_greeted_) sent_.push_back(bytes);
+    if (connection_) connection_->send(std::move(bytes));
   }
 
   void close_sending() override {
     is_closed_ = true;
-    if (here_)
-      here_->close_sending();
-    else if (connection_)
-      connection_->close_sending();
+    if (connection_) connection_->close_sending();
   }
 
   void blame(std::string_view why) override {
     if (host_) host_->failed(why);
   }
 
-  bool is_here() const override { return here_ != nullptr; }
+  bool is_here() const override { return false; }
 
  private:
   void try_host(std::unique_ptr<RemoteHosts::Place> host) {
@@ -75,7 +63,7 @@ class RemoteLink final : public WorkerLink {
                                          .on_ended = [this](auto how) { on_ended(how); }});
     for (const auto& bytes : sent_) connection_->send(bytes);
     if (is_closed_) connection_->close_sending();
-    timer_.start(place_.patience, [this] { try_next("gives no worker in time"); });
+    timer_.start(patience_, [this] { try_next("gives no worker in time"); });
   }
 
   /// The last thing that its callers do, as they may be the connection's.
@@ -85,23 +73,9 @@ class RemoteLink final : public WorkerLink {
     host_.reset();
     timer_.cancel();
     has_greeted_ = false;  // One that has greeted may break the protocol in the same breath.
-    if (auto next = place_.remote->take())
-      try_host(std::move(next));
-    else
-      begin_here();
-  }
-
-  void begin_here() {
-    log::warning("transcode", "no host has a worker, it runs here channel={}", place_.channel);
-    auto spawned = spawn_here(place_, loop_, *events_);
-    if (!spawned.has_value()) {
-      const auto events = events_;
-      return events->on_exited(spawned.error().message);
-    }
-    here_ = std::move(spawned).value();
-    for (auto& bytes : sent_) here_->send(std::move(bytes));
-    sent_.clear();
-    if (is_closed_) here_->close_sending();
+    if (auto next = hosts_.take()) return try_host(std::move(next));
+    const auto events = events_;
+    events->on_no_host();
   }
 
   void on_received(std::span<const std::uint8_t> bytes) {
@@ -114,8 +88,7 @@ class RemoteLink final : public WorkerLink {
     timer_.cancel();
     sent_.clear();
     host_->succeeded();
-    log::info("transcode", "worker runs elsewhere channel={} host={}", place_.channel,
-              host_->address());
+    log::info("transcode", "worker runs elsewhere channel={} host={}", channel_, host_->address());
     const auto greeting = std::exchange(greeting_, {});
     events->on_received(greeting);
   }
@@ -145,16 +118,17 @@ class RemoteLink final : public WorkerLink {
       try_next(how.has_value() ? "it ends without a word" : why);
   }
 
-  const WorkerPlace place_;
+  RemoteHosts& hosts_;
+  const std::string channel_;
   net::EventLoop& loop_;
   /// Shared with the call in progress, in which the ladder may destroy this.
   const std::shared_ptr<const WorkerEvents> events_;
-  std::unique_ptr<RemoteHosts::Place> host_;  ///< Null once it runs here.
+  const std::chrono::milliseconds patience_;
+  std::unique_ptr<RemoteHosts::Place> host_;  ///< Null once there is none left.
   std::unique_ptr<net::TlsConnection> connection_;
-  std::unique_ptr<net::ChildProcess> here_;  ///< Null while a host has it.
-  worker::FrameReader frames_;               ///< Up to the greeting.
-  std::vector<std::uint8_t> greeting_;       ///< What was received, up to then.
-  std::vector<Bytes> sent_;                  ///< Up to then: another host may need it.
+  worker::FrameReader frames_;          ///< Up to the greeting.
+  std::vector<std::uint8_t> greeting_;  ///< What was received, up to then.
+  std::vector<Bytes> sent_;             ///< Up to then: another host may need it.
   bool has_greeted_ = false;
   bool is_closed_ = false;
   net::Timer timer_;
@@ -162,13 +136,25 @@ class RemoteLink final : public WorkerLink {
 
 }  // namespace
 
-Result<std::unique_ptr<WorkerLink>> start_worker(WorkerPlace place, net::EventLoop& loop,
-                                                 WorkerEvents events) {
-  if (place.remote != nullptr)
-    if (auto host = place.remote->take())
-      return std::make_unique<RemoteLink>(std::move(place), std::move(host), loop,
-                                          std::move(events));
-  ASSIGN_OR_RETURN(auto process, spawn_here(place, loop, std::move(events)));
+std::unique_ptr<WorkerLink> start_remote_worker(RemoteHosts& hosts, std::string channel,
+                                                net::EventLoop& loop, WorkerEvents events,
+                                                std::chrono::milliseconds patience) {
+  auto host = hosts.take();
+  if (!host) return nullptr;
+  return std::make_unique<RemoteLink>(hosts, std::move(host), std::move(channel), loop,
+                                      std::move(events), patience);
+}
+
+Result<std::unique_ptr<WorkerLink>> start_local_worker(const std::string& path,
+                                                       const WorkerLimits& limits,
+                                                       net::EventLoop& loop, WorkerEvents events) {
+  ASSIGN_OR_RETURN(auto process,
+                   net::spawn(path,
+                              {std::to_string(limits.memory), std::to_string(limits.cores),
+                               std::to_string(limits.turn)},
+                              loop,
+                              {.on_received = std::move(events.on_received),
+                               .on_exited = std::move(events.on_exited)}));
   return std::make_unique<LocalLink>(std::move(process));
 }
 

@@ -5,13 +5,15 @@
 // Thread: the ladder's loop.
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "base/bytes.h"
 #include "base/result.h"
-#include "net/child_process.h"
 #include "net/event_loop.h"
 #include "transcode/transcode.h"
 
@@ -19,8 +21,15 @@ namespace millrace::transcode {
 
 class RemoteHosts;
 
-/// Of the process; "exit code 0" is an end that it meant.
-using WorkerEvents = net::ChildProcessEvents;
+/// Called on the loop, never inside a call of ours. Each may destroy the link.
+struct WorkerEvents {
+  std::function<void(std::span<const std::uint8_t>)> on_received;  ///< Valid during the call only.
+  /// The worker has ended: "exit code 0" is an end that it meant.
+  std::function<void(std::string)> on_exited;
+  /// Of start_remote_worker(): no host has a worker. None has taken what was sent, and nothing
+  /// follows: a worker is to be started here.
+  std::function<void()> on_no_host;
+};
 
 class WorkerLink {
  public:
@@ -36,20 +45,20 @@ class WorkerLink {
   virtual bool is_here() const = 0;
 };
 
-struct WorkerPlace {
-  std::string channel;            ///< For the log.
-  std::string path;               ///< The millrace-transcoder binary, for a worker here.
-  WorkerLimits limits = {};       ///< Here; another machine has its own.
-  RemoteHosts* remote = nullptr;  ///< Null: here. Outlives the link.
-  /// For a host to give a worker: three round trips and a fork. After two hosts that do not answer
-  /// there is time left for one here before the ladder takes it for one that hangs.
-  std::chrono::milliseconds patience{1'200};
-};
+/// For a host to give a worker: three round trips and a fork. Two may fail to answer before the
+/// ladder takes the worker for one that hangs.
+inline constexpr std::chrono::milliseconds kHostPatience{1'200};
 
-/// On the best of the hosts, or here where there is none. A host that gives no worker in
-/// time is left out, and the next one gets what was sent so far, this machine at last: nobody
-/// notices. An error: it was to run here and cannot.
-Result<std::unique_ptr<WorkerLink>> start_worker(WorkerPlace place, net::EventLoop& loop,
-                                                 WorkerEvents events);
+/// On the best of the hosts; null where none can be had. One that gives no worker in time is left
+/// out, and the next one gets what was sent so far: nobody notices. `hosts` outlive it; `channel`
+/// is for the log.
+std::unique_ptr<WorkerLink> start_remote_worker(RemoteHosts& hosts, std::string channel,
+                                                net::EventLoop& loop, WorkerEvents events,
+                                                std::chrono::milliseconds patience = kHostPatience);
+
+/// A process of this machine. `path`: its binary. kSystem: it cannot be run.
+Result<std::unique_ptr<WorkerLink>> start_local_worker(const std::string& path,
+                                                       const WorkerLimits& limits,
+                                                       net::EventLoop& loop, WorkerEvents events);
 
 }  // namespace millrace::transcode

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "tests/transcode/ladder_show.h"
+#include "transcode/remote_hosts.h"
 
 #include <catch2/catch.hpp>  // Last: its CHECK replaces base/check.h's.
 
@@ -57,6 +58,37 @@ struct DeviceShow {
   Metrics metrics;
   SystemClock clock;
   std::unique_ptr<transcode::Devices> devices;
+};
+
+/// Two hosts that are listed, and refuse every connection.
+struct DeadHosts {
+  struct Connection final : net::TlsConnection {
+    Connection(net::EventLoop& loop, net::TlsConnectionEvents events) : timer(loop) {
+      timer.start(0ms, [on_ended = std::move(events.on_ended)] {
+        on_ended(Error{ErrorCode::kClosed, "no connection"});
+      });
+    }
+    void send(Bytes) override {}
+    void close_sending() override {}
+    net::Timer timer;
+  };
+
+  double failures() {
+    return metrics.counter("millrace_transcode_remote_failures_total", "", {{"host", "a:1"}})
+               .value() +
+           metrics.counter("millrace_transcode_remote_failures_total", "", {{"host", "b:1"}})
+               .value();
+  }
+
+  Metrics metrics;
+  SystemClock clock;
+  transcode::RemoteHosts hosts{
+      {"a:1", "b:1"},
+      [](const std::string&, net::EventLoop& loop, net::TlsConnectionEvents events) {
+        return std::make_unique<Connection>(loop, std::move(events));
+      },
+      metrics,
+      clock};
 };
 
 }  // namespace
@@ -126,6 +158,63 @@ TEST_CASE("a device that does not open is left for the CPU before anything is mi
   REQUIRE(show.run_to_end());
   check_rung(show.large, show.clip);
   CHECK(show.restarts() == 2);
+}
+
+TEST_CASE(
+    "where no host has a worker a ladder is made on a device of this machine, as without hosts",
+    "[devices]") {
+  const auto policy =
+      GENERATE(transcode::DevicePolicy::kPreferGpu, transcode::DevicePolicy::kGpuOnly);
+  const Fakes fakes;
+  DeviceShow on(policy);
+  DeadHosts dead;
+  Show show(make_clip({.frames = 75}), MILLRACE_TRANSCODER, transcode::Profile::kBalanced,
+            {true, true}, on.devices.get(), &dead.hosts);
+  REQUIRE(show.run_until_delivered(5));
+  CHECK(dead.failures() == 2);
+  CHECK(on.ladders(0) == 1);
+  CHECK(show.ladder->help() == Helps(2, kOnDevice));
+  REQUIRE(show.run_to_end());
+  check_rung(show.large, show.clip);
+  check_rung(show.small, show.clip);
+  CHECK(show.restarts() == 0);
+  CHECK(show.crashes.empty());
+}
+
+TEST_CASE("where no host has a worker and no device either, the policy decides about the CPU",
+          "[devices]") {
+  DeadHosts dead;
+  SECTION("it will do") {
+    DeviceShow on(transcode::DevicePolicy::kPreferGpu);
+    on.devices->set_found({});
+    Show show(make_clip({.frames = 75}), MILLRACE_TRANSCODER, transcode::Profile::kBalanced,
+              {true, true}, on.devices.get(), &dead.hosts);
+    REQUIRE(show.run_until_delivered(5));
+    CHECK(show.ladder->help() == Helps(2, transcode::DeviceHelp{}));
+    REQUIRE(show.run_to_end());
+    check_rung(show.small, show.clip);
+    CHECK(show.restarts() == 0);
+  }
+  SECTION("it will not do") {
+    DeviceShow on(transcode::DevicePolicy::kGpuOnly);
+    on.devices->set_found({});
+    Show show(make_clip({.frames = 75}), MILLRACE_TRANSCODER, transcode::Profile::kBalanced,
+              {true, true}, on.devices.get(), &dead.hosts);
+    const auto refusals = [&show] {
+      return show.metrics
+          .counter("millrace_errors_total", "Errors, by stage and code.",
+                   {{"stage", "transcode"}, {"code", "limit_exceeded"}})
+          .value();
+    };
+    REQUIRE(show.run([&] { return refusals() > 0 || !show.small.packets.empty(); }));
+    CHECK(show.small.packets.empty());
+    CHECK(show.workers() == 0);
+    CHECK(show.ladder->help() == Helps(2));
+    // Nothing comes out that the feeding could wait for.
+    show.ahead = show.clip.size();
+    REQUIRE(show.run_to_end());
+    CHECK(show.small.packets.empty());
+  }
 }
 
 TEST_CASE("a probe finds what a device can do, and one that does not open", "[devices]") {

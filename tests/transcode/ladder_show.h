@@ -54,7 +54,8 @@ inline std::size_t open_descriptors() {
 struct Show {
   explicit Show(std::vector<EncodedPacket> source_clip, std::string path,
                 transcode::Profile profile = transcode::Profile::kBalanced,
-                std::vector<bool> wanted = {true, true}, transcode::Devices* devices = nullptr)
+                std::vector<bool> wanted = {true, true}, transcode::Devices* devices = nullptr,
+                transcode::RemoteHosts* remote = nullptr)
       : clip(std::move(source_clip)), timer(loop) {
     auto created =
         transcode::create({.channel = "shop",
@@ -63,6 +64,7 @@ struct Show {
                            .rungs = {{"large", 160, 90, 200'000}, {"small", 80, 44, 100'000}},
                            .part_target = 200ms,
                            .on_crash = [this](auto crash) { crashes.push_back(std::move(crash)); },
+                           .remote = remote,
                            .devices = devices,
                            .device_worker_path = path,
                            .older_outputs = {&older_large, &older_small}},
@@ -109,6 +111,9 @@ struct Show {
   }
   bool run_until_delivered(std::size_t count) {
     return run([this, count] { return small.packets.size() >= count; });
+  }
+  double workers() {
+    return metrics.gauge("millrace_transcode_workers", "Worker processes that run.").value();
   }
   double restarts() {
     return metrics

@@ -48,9 +48,6 @@ struct Idle : Show {
   bool run_until(const RecordingSink& output, std::size_t count) {
     return run([&] { return output.packets.size() >= count; });
   }
-  double workers() {
-    return metrics.gauge("millrace_transcode_workers", "Worker processes that run.").value();
-  }
 };
 
 /// As the clip's from its picture `first` on, whole and decodable.

@@ -49,18 +49,23 @@ struct Fixture {
     log::set_level(log::Level::kInfo);
   }
 
-  void start(RemoteHosts* remote) {
-    auto started = start_worker(
-        {.channel = "shop", .path = script, .limits = {}, .remote = remote, .patience = patience},
-        loop,
-        {.on_received = [this](auto bytes) { received.append(bytes.begin(), bytes.end()); },
-         .on_exited =
-             [this](auto how) {
-               exited = std::move(how);
-               loop.stop();
-             }});
-    REQUIRE(started.has_value());
-    link = std::move(started).value();
+  WorkerEvents events() {
+    return {.on_received = [this](auto bytes) { received.append(bytes.begin(), bytes.end()); },
+            .on_exited =
+                [this](auto how) {
+                  exited = std::move(how);
+                  loop.stop();
+                },
+            .on_no_host =
+                [this] {
+                  link.reset();  // As a ladder does.
+                  ++no_hosts;
+                  loop.stop();
+                }};
+  }
+  void start() {
+    link = start_remote_worker(hosts, "shop", loop, events(), patience);
+    REQUIRE(link);
   }
   void send(std::string_view text) { link->send(Bytes::copy_of(text)); }
   static void say(Peer& peer, const Bytes& bytes) { peer.events.on_received(bytes.span()); }
@@ -82,6 +87,7 @@ struct Fixture {
       metrics,
       clock};
   std::string received, exited;
+  int no_hosts = 0;
   std::unique_ptr<WorkerLink> link;
 };
 
@@ -91,7 +97,7 @@ const std::string kReady{worker::write_ready().text()};
 
 TEST_CASE("a worker that greets has what was sent, and what it says comes on", "[worker_link]") {
   Fixture f;
-  f.start(&f.hosts);
+  f.start();
   f.send("one ");
   REQUIRE(f.peers.size() == 1);
   // Half a greeting is none.
@@ -115,7 +121,7 @@ TEST_CASE("a worker that greets has what was sent, and what it says comes on", "
 TEST_CASE("a host without a worker is passed over, and the next one gets all that was sent",
           "[worker_link]") {
   Fixture f;
-  f.start(&f.hosts);
+  f.start();
   f.send("one ");
   SECTION("it cannot be reached") {
     f.peers[0].events.on_ended(Error{ErrorCode::kClosed, "no connection"});
@@ -148,7 +154,7 @@ TEST_CASE("a host without a worker is passed over, and the next one gets all tha
 TEST_CASE("a host that greets and talks nonsense in one breath is passed over like any other",
           "[worker_link]") {
   Fixture f;
-  f.start(&f.hosts);
+  f.start();
   f.send("all ");
   const std::string nonsense = kReady + std::string(64, '\xff');
   f.say(f.peers[0], Bytes::copy_of(nonsense));
@@ -162,15 +168,29 @@ TEST_CASE("a host that greets and talks nonsense in one breath is passed over li
   CHECK_FALSE(f.peers[1].is_gone);
 }
 
-TEST_CASE("where no host has a worker it runs here, and nothing is lost", "[worker_link]") {
+TEST_CASE("where no host has a worker that is told once, and the worker has not ended",
+          "[worker_link]") {
   Fixture f;
-  f.start(&f.hosts);
+  f.start();
   f.send("one");
   f.peers[0].events.on_ended(Error{ErrorCode::kClosed, "no connection"});
-  CHECK_FALSE(f.link->is_here());
+  CHECK(f.no_hosts == 0);
   f.peers[1].events.on_ended(Error{ErrorCode::kClosed, "no connection"});
-  CHECK(f.link->is_here());
+  CHECK(f.no_hosts == 1);
+  CHECK(f.peers[1].is_gone);
   CHECK_FALSE(f.hosts.has_host());
+  CHECK(f.received.empty());
+  CHECK(f.exited.empty());
+}
+
+TEST_CASE("a worker of this machine has what was sent, and what it says comes on",
+          "[worker_link]") {
+  Fixture f;
+  auto started = start_local_worker(f.script, {}, f.loop, f.events());
+  REQUIRE(started.has_value());
+  f.link = std::move(started).value();
+  CHECK(f.link->is_here());
+  f.send("one");
   f.send(" two");
   f.link->close_sending();
   f.loop.run();
@@ -181,31 +201,30 @@ TEST_CASE("where no host has a worker it runs here, and nothing is lost", "[work
 TEST_CASE("a host that does not answer in time is passed over", "[worker_link]") {
   Fixture f;
   f.patience = 1ms;
-  f.start(&f.hosts);
+  f.start();
   f.send("one");
   f.link->close_sending();
-  f.loop.run();  // Both hosts' time, and the process here.
-  CHECK(f.peers.size() == 2);
-  CHECK(f.received == "one");
-  CHECK(f.exited == "exit code 0");
+  f.loop.run();  // Both hosts' time.
+  REQUIRE(f.peers.size() == 2);
+  CHECK(f.peers[1].sent == "one");
+  CHECK(f.peers[1].is_closed);
+  CHECK(f.no_hosts == 1);
 }
 
 TEST_CASE("a worker that is blamed has its host left out", "[worker_link]") {
   Fixture f;
-  f.start(&f.hosts);
+  f.start();
   f.say(f.peers[0], worker::write_ready());
   f.link->blame("takes no packets");
   f.link.reset();
-  f.start(&f.hosts);
+  f.start();
   CHECK(f.peers[1].address == "b:1");
 }
 
-TEST_CASE("without hosts, or with none that can be had, it runs here at once", "[worker_link]") {
+TEST_CASE("with no host that can be had there is no link to one", "[worker_link]") {
   Fixture f;
-  const bool has_hosts = GENERATE(false, true);
   f.hosts.take()->failed("full");
   f.hosts.take()->failed("full");
-  f.start(has_hosts ? &f.hosts : nullptr);
+  CHECK_FALSE(start_remote_worker(f.hosts, "shop", f.loop, f.events()));
   CHECK(f.peers.empty());
-  CHECK(f.link->is_here());
 }
