@@ -70,6 +70,7 @@ Channel::Channel(std::string name, net::EventLoop& loop, const ChannelContext& c
       report_teller_(name_, context.config.events, context.events_client, context.metrics,
                      context.clock),
       qualification_(name_, context.metrics),
+      changes_(name_, context.metrics),
       template_(&context.config.ladder_of(name_)),
       admission_(name_, rules_.priority, context.config.transcode.profile,
                  context.config.packager.part, context.capacity, context.devices, context.metrics),
@@ -127,6 +128,7 @@ std::unique_ptr<ingest::Feed> Channel::attach(ingest::Publisher& publisher,
   if (!timeline_) create_timeline();
   publishers_.set(1);
   qualification_.begin(*template_);
+  changes_.begin();
   report_->begin(publisher.protocol(), qualification_.limits());
   unaligned_.clear();
   set_status({.state = ChannelStatus::State::kLive,
@@ -151,7 +153,8 @@ void Channel::begin_source(const ingest::Announcement& announcement) {
 Status Channel::push_source(ingest::SourcePacket packet) {
   if (packet.track->kind == MediaKind::kVideo && packet.track->index == 0)
     refuse_publisher(qualification_.check(packet.track));
-  if (qualification_.is_refused()) return ok();
+  refuse_publisher(changes_.check(packet, context_.clock.steady_now()));
+  if (qualification_.is_refused() || changes_.is_cut_off()) return ok();
   if (!source_has_begun_) {
     source_has_begun_ = true;
     timeline_->begin_source({});
@@ -312,6 +315,9 @@ Channel::Rendition& Channel::rendition(const std::string& rendition_name, MediaK
 
 void Channel::on_tracks(const ingest::SourceTracks& tracks) {
   if (tracks.is_fill) return;  // The same renditions.
+  // What follows a silence that was filled is no other beginning than the network's.
+  if (hold_.state() == Hold::State::kNone)
+    refuse_publisher(changes_.begin_anew(context_.clock.steady_now()));
   if (hold_.state() == Hold::State::kFilling) {
     finish_source_renditions();
     drop_ladder();

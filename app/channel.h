@@ -20,6 +20,7 @@
 #include "app/report_teller.h"
 #include "app/rung_admission.h"
 #include "app/sound_intake.h"
+#include "app/source_changes.h"
 #include "app/state_store.h"
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -158,6 +159,7 @@ class Channel final : private ingest::TimelineEvents, private Sink<EncodedPacket
   const std::unique_ptr<ingest::StreamReport> report_;
   ReportTeller report_teller_;
   Qualification qualification_;
+  SourceChanges changes_;
   std::unique_ptr<ingest::Timeline> timeline_;
   std::map<std::string, std::unique_ptr<Rendition>> renditions_;
   Rendition* source_rendition_ = nullptr;  ///< Null: the source has no video, or is not passed on.

@@ -527,6 +527,63 @@ TEST_CASE("a source that changes its sizes for ever has a bounded number of rend
   CHECK(f.output().windows.size() <= 66);
 }
 
+TEST_CASE("a publisher that changes its parameters all the time is cut off; what it sent is shown",
+          "[channel]") {
+  Fixture f;
+  auto feed = f.attach(f.publisher);
+  f.publish(*feed, 5);
+  const auto parts = f.output().windows["source"].chunks.size();
+  REQUIRE(parts > 0);
+  TrackInfo other = *f.video;
+  other.video.height = 182;
+  const auto tracks = {f.video, std::make_shared<const TrackInfo>(other)};
+  int pushed = 0;
+  for (; pushed < 200 && f.publisher.stopped.empty(); ++pushed) {
+    const std::uint8_t slice[] = {0, 0, 0, 2, 0x65, 0};
+    REQUIRE(feed->push({.track = *(tracks.begin() + (pushed + 1) % 2),
+                        .payload = Bytes::copy_of(slice),
+                        .dts = 5s + pushed * 40ms,
+                        .pts = 5s + pushed * 40ms,
+                        .is_key_frame = true,
+                        .received_at = f.clock.steady_now()})
+                .has_value());
+    f.clock.advance(40ms);
+  }
+  CHECK(pushed == 21);
+  CHECK(f.publisher.stopped ==
+        "The parameters of the stream change all the time: 20 changes in 10 s are allowed.");
+  CHECK(f.output().windows["source"].chunks.size() >= parts);
+  CHECK(f.output().ends == 0);
+  // Another one, who does not, is welcome.
+  REQUIRE(feed->finish().has_value());
+  FakePublisher next;
+  auto feed_of_next = f.attach(next);
+  f.publish(*feed_of_next, 5);
+  CHECK(next.stopped.empty());
+  CHECK(f.output().windows["source"].chunks.size() > parts + 10);
+}
+
+TEST_CASE("a publisher whose times jump all the time is cut off", "[channel]") {
+  Fixture f;
+  auto feed = f.attach(f.publisher);
+  f.publish(*feed, 3);
+  for (int i = 0; i < 1000 && f.publisher.stopped.empty(); ++i) {
+    const std::uint8_t slice[] = {0, 0, 0, 2, 0x65, 0};
+    const auto time = std::chrono::seconds(10 + i / 20 * 10) + i * 33'333'333ns;
+    REQUIRE(feed->push({.track = f.video,
+                        .payload = Bytes::copy_of(slice),
+                        .dts = time,
+                        .pts = time,
+                        .is_key_frame = true,
+                        .received_at = f.clock.steady_now()})
+                .has_value());
+    f.clock.advance(1ms);
+  }
+  CHECK(f.publisher.stopped ==
+        "The stream begins anew all the time, as its parameters or times change: 20 times in 10 s "
+        "are allowed.");
+}
+
 TEST_CASE("closing a channel ends its playlists only where a stop is to end the shows",
           "[channel]") {
   const bool ends = GENERATE(true, false);
