@@ -74,13 +74,19 @@ Result<transcode::DeviceHelp> RungAdmission::help_of(std::size_t rung,
                                                      const std::vector<bool>& wanted,
                                                      const Helps& helps) const {
   if (helps[rung]) return *helps[rung];
-  // All that are wanted share a worker in the end.
-  std::vector<transcode::Rung> together{rungs_[rung].request.rung};
-  for (std::size_t i = 0; i < rungs_.size(); ++i)
-    if (i != rung && wanted[i]) together.push_back(rungs_[i].request.rung);
-  ASSIGN_OR_RETURN(const auto all,
-                   devices_.help(like_.channel, together, *rungs_[rung].request.source));
-  return all.front();
+  // All that are wanted share a worker in the end; up to then those have one that are new, and for
+  // good where only a device would do that has no encoders for both.
+  std::vector<transcode::Rung> together{rungs_[rung].request.rung}, beginning = together;
+  for (std::size_t i = 0; i < rungs_.size(); ++i) {
+    if (i == rung || !wanted[i]) continue;
+    together.push_back(rungs_[i].request.rung);
+    if (!helps[i]) beginning.push_back(rungs_[i].request.rung);
+  }
+  const TrackInfo& source = *rungs_[rung].request.source;
+  auto expected = devices_.help(like_.channel, together, source);
+  if (!expected.has_value()) expected = devices_.help(like_.channel, beginning, source);
+  if (!expected.has_value()) return std::move(expected).error();
+  return expected.value().front();
 }
 
 /// One that is shed is dealt with as such.

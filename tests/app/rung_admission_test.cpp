@@ -197,6 +197,24 @@ TEST_CASE("a rung is charged for the CPU's work where its channel has failed on 
   CHECK(f.capacity.taken == 1);
 }
 
+TEST_CASE("where only a device would do, a further rung is admitted to its last encoder",
+          "[admission]") {
+  Fixture f(transcode::DevicePolicy::kGpuOnly);
+  f.devices->set_found({{.name = "cuda:0",
+                         .decodes = {Codec::kH264},
+                         .encodes = {Codec::kH264},
+                         .sessions = 2,
+                         .problem = {}}});
+  CHECK(f.admit(true, false) == Rungs{true, false});
+  const auto worker = f.devices->choose("shop", {{.name = "720p"}}, *f.source);
+  REQUIRE(worker.has_value());
+  CHECK(f.admit(true, true, {kOnDevice, {}}) == Rungs{true, true});
+  const auto another = f.devices->choose("shop", {{.name = "360p"}}, *f.source);
+  REQUIRE(another.has_value());
+  CHECK(f.admit(true, true, {kOnDevice, kOnDevice}) == Rungs{true, true});
+  CHECK(f.capacity.on_devices == 2);
+}
+
 TEST_CASE("where only a device would do, rungs are refused until there is one, and after it fails",
           "[admission]") {
   Fixture f(transcode::DevicePolicy::kGpuOnly);
