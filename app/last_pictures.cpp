@@ -76,7 +76,7 @@ bool LastPictures::ends_with(const EncodedPacket& packet) const {
 }
 
 std::vector<EncodedPacket> LastPictures::packets_in(Chunks::const_iterator first,
-                                                    Chunks::const_iterator end) const {
+                                                    const Chunks::const_iterator& end) const {
   std::vector<EncodedPacket> packets;
   for (; first != end; ++first) {
     auto more = packager::packets_of(first->chunk);

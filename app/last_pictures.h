@@ -54,7 +54,7 @@ class LastPictures final : public Sink<CmafChunk> {
   /// The segment `first`, or the first one behind it that is kept and opens with a key frame.
   Chunks::const_iterator find(SegmentNumber first) const;
   std::vector<EncodedPacket> packets_in(Chunks::const_iterator first,
-                                        Chunks::const_iterator end) const;
+                                        const Chunks::const_iterator& end) const;
 
   Sink<CmafChunk>& next_;
   Chunks chunks_;  ///< The first is independent.
