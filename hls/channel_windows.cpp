@@ -21,10 +21,8 @@ constexpr playlist::PrintedTime kHoldBackParts = 3;
 // has one (design.md §6).
 constexpr std::chrono::seconds kPatience(2);
 // A rendition that is awaited and has nothing when so many further segments have opened holds up
-// what leaves all windows.
+// what leaves all windows; and who asks for what was promised has waited long enough.
 constexpr SegmentNumber kMostAwaited = 2;
-// The same of what was promised, from its first segment on, which is three behind what was open.
-constexpr SegmentNumber kMostPromised = 3 + kMostAwaited;
 // Times are rounded to ticks and nanoseconds; no frame is as short.
 constexpr MediaTime kRounding = 1ms;
 // A longer hole at a segment's end is a gap: players step over shorter ones by themselves.
@@ -119,7 +117,7 @@ void ChannelWindows::open_segment(SegmentNumber number, MediaTime start, bool st
     if (!rendition->window && rendition->is_active) begin_window(*rendition, now);
     if (rendition->awaited > 0 && number > rendition->awaited + kMostAwaited)
       give_up(*rendition, now);
-    if (rendition->promised > 0 && number > rendition->promised + kMostPromised)
+    if (rendition->promised > 0 && number > rendition->promised_at + kMostAwaited)
       break_promises(*rendition);
     if (rendition->window) settle(*rendition, now);
   }
@@ -190,6 +188,7 @@ void ChannelWindows::await(Rendition& rendition, MediaTime depth, bool promises,
   while (!is_open && promises && !past_ && window.open_number() + 1 < opened_.back().number) {
     const OpenedSegment opened = *find_opened(window.open_number());
     if (rendition.promised == 0) rendition.promised = opened.number;
+    rendition.promised_at = opened_.back().number;
     window.promise(opened.start, end_of(opened.number) - opened.start, opened.starts_discontinuity,
                    now);
   }

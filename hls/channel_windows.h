@@ -45,6 +45,7 @@ class ChannelWindows {
     SegmentNumber awaited = 0;    ///< It was idle, and catches up to this segment; 0: it does not.
     SegmentNumber shown = 0;      ///< The newest segment in a playlist that somebody has got.
     SegmentNumber promised = 0;  ///< The first that was promised when it was last awaited; 0: none.
+    SegmentNumber promised_at = 0;  ///< What was open then.
     /// What has come of the segment that is promised next.
     struct Coming {
       SegmentNumber number = 0;

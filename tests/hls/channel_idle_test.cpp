@@ -322,3 +322,20 @@ TEST_CASE("what is promised counts as media once it is there", "[output][idle]")
   f.push_segment(f.output->promised("480p"), 101);
   CHECK(bytes() == before + 10'000);
 }
+
+TEST_CASE("however many segments three target durations have, there is time for them",
+          "[output][idle]") {
+  IdleFixture f;
+  for (SegmentNumber number = 105; number < 113; ++number) {
+    f.push(5);
+    f.open(number);
+  }
+  const auto playlist = f.ask_rung();
+  CHECK(f.output->demand("480p").promised == 106);
+  CHECK(f.output->demand("480p").from == 111);
+  const auto first = f.ask("/live/shop/480p/ss-106.m4s");
+  f.push(5);
+  f.open(113);
+  f.loop.poll();
+  CHECK_FALSE(first->answer.has_value());
+}
